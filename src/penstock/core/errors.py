@@ -154,6 +154,14 @@ class QueryRefused(StoreError):
     """A read-only query asked for something that it may not see or do, or ran too long."""
 
 
+class CursorInvalid(PenstockError, ValueError):
+    """A list was to go on at a cursor that it never gave."""
+
+    def __init__(self, cursor: str):
+        self.cursor = cursor
+        super().__init__(f"`{cursor[:80]}` is no cursor of this list. Leave it out to begin at the first page.")
+
+
 # Looking things up.
 
 

@@ -5,7 +5,7 @@ Contexts travel with `contextvars`, so that threads of a run and coroutines each
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import NotInRun
 from penstock.core.records import Record
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 current_flow_run: ContextVar["FlowRunContext | None"] = ContextVar("penstock_flow_run", default=None)
 current_task_run: ContextVar["TaskRunContext | None"] = ContextVar("penstock_task_run", default=None)
+current_transaction: ContextVar[Any] = ContextVar("penstock_transaction", default=None)
 current_tags: ContextVar[frozenset[str]] = ContextVar("penstock_tags", default=frozenset())
 
 
@@ -66,4 +67,4 @@ def get_place(what: str) -> Place:
     return place
 
 
-__all__ = ["Place", "current_flow_run", "current_tags", "current_task_run", "find_place", "get_place"]
+__all__ = ["Place", "current_flow_run", "current_tags", "current_task_run", "current_transaction", "find_place", "get_place"]

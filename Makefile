@@ -1,0 +1,91 @@
+# Penstock's commands; `make help` lists them. Needs Python 3.11+, make and git.
+# PYTHON=/path/to/python3.12 chooses the interpreter that .venv is made from.
+
+VENV ?= .venv
+PYTHON ?=
+WORKERS ?= 2
+PYTEST_ARGS ?=
+VERSION ?=
+CHECK_TESTS ?= yes
+
+RUN := $(VENV)/bin/
+# -qq: errors only; a machine whose pip has several sources warns of each package that one of them lacks.
+PIP_INSTALL := $(RUN)python -m pip install -qq --disable-pip-version-check --retries 5 -c constraints.txt
+PYTEST := $(RUN)python -m pytest
+
+# What the tests need besides Python, as command:debian-package. `make test` installs what is missing as root on
+# Debian; elsewhere it says what to install.
+SYSTEM_NEEDS :=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check check-static check-tests fmt fmt-check lint types floors bench changelog constraints \
+	venv system-needs clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.demo-ready ## See it work: real taxi data from the web to a lake to a warehouse
+	@$(RUN)penstock demo
+
+test: system-needs $(VENV)/.dev-ready ## Set up whatever the tests need, run them all
+	$(PYTEST) -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+check: check-static ## The fast gate: format, lint, types, floors, fast tests, the docs' code
+	@if [ "$(CHECK_TESTS)" = yes ]; then $(MAKE) --no-print-directory check-tests; fi
+
+check-static: fmt-check lint types floors
+
+check-tests: $(VENV)/.dev-ready
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
+
+fmt-check: $(VENV)/.dev-ready
+	$(RUN)ruff format --check .
+
+lint: $(VENV)/.dev-ready
+	$(RUN)ruff check .
+
+types: $(VENV)/.dev-ready
+	$(RUN)mypy
+
+floors: $(VENV)/.dev-ready
+	$(RUN)lint-imports --no-logo
+
+fmt: $(VENV)/.dev-ready ## Format the code and mend what the linter can
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix --exit-zero .
+
+bench: $(VENV)/.dev-ready ## Run the benchmarks: make bench BENCH="imports task_cost"
+	$(RUN)python -m bench.run $(BENCH)
+
+changelog: $(VENV)/.dev-ready ## Show the next release's entry; with VERSION=0.2.0, write it to CHANGELOG.md
+	@if [ -n "$(VERSION)" ]; then $(RUN)towncrier build --yes --version "$(VERSION)"; \
+	else $(RUN)towncrier build --draft --version unreleased; fi
+
+constraints: ## Pin the newest development versions that fit together (needs the network)
+	sh tools/pin-versions.sh "$(PYTHON)"
+
+venv: $(VENV)/.dev-ready ## Make .venv with all that development needs
+
+clean: ## Remove everything that these commands made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/results
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+system-needs:
+	@sh tools/system-needs.sh $(SYSTEM_NEEDS)
+
+# The stamps: each says that .venv is up to date for what it names, so that a second run needs no network.
+$(VENV)/.created:
+	@sh tools/make-venv.sh "$(VENV)" "$(PYTHON)"
+	@touch $@
+
+$(VENV)/.demo-ready: pyproject.toml constraints.txt | $(VENV)/.created
+	@if [ $(VENV)/.dev-ready -nt pyproject.toml ] && [ $(VENV)/.dev-ready -nt constraints.txt ]; then :; else \
+		echo "Installing Penstock and what its lake needs into $(VENV) ..." >&2; \
+		$(PIP_INSTALL) -e '.[lake]'; \
+	fi
+	@touch $@
+
+$(VENV)/.dev-ready: pyproject.toml constraints.txt | $(VENV)/.created
+	@echo "Installing Penstock and what its tests need into $(VENV) ..." >&2
+	@$(PIP_INSTALL) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,71 @@
+"""Penstock turns Python functions into data flows that can be scheduled, run, observed and trusted.
+
+    from penstock import flow, task
+
+Names load when first used, so that `import penstock` stays quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "flow": "penstock.sdk.flows",
+    "Flow": "penstock.sdk.flows",
+    "task": "penstock.sdk.tasks",
+    "Task": "penstock.sdk.tasks",
+    "State": "penstock.engine.states",
+    "unmapped": "penstock.engine.annotations",
+    "allow_failure": "penstock.engine.annotations",
+    "quote": "penstock.engine.annotations",
+    "opaque": "penstock.engine.annotations",
+    "wait": "penstock.engine.futures",
+    "as_completed": "penstock.engine.futures",
+    "Skip": "penstock.engine.task_life",
+    "task_input_hash": "penstock.engine.caching",
+    "exponential_backoff": "penstock.core.retries",
+    "PenstockError": "penstock.core.errors",
+    "get_run_logger": "penstock.sdk.logging",
+    "tags": "penstock.sdk.tagging",
+    "Completed": "penstock.engine.states",
+    "Failed": "penstock.engine.states",
+    "Cancelled": "penstock.engine.states",
+}
+
+if TYPE_CHECKING:
+    from penstock.core.errors import PenstockError as PenstockError
+    from penstock.core.retries import exponential_backoff as exponential_backoff
+    from penstock.engine.annotations import allow_failure as allow_failure
+    from penstock.engine.annotations import opaque as opaque
+    from penstock.engine.annotations import quote as quote
+    from penstock.engine.annotations import unmapped as unmapped
+    from penstock.engine.caching import task_input_hash as task_input_hash
+    from penstock.engine.futures import as_completed as as_completed
+    from penstock.engine.futures import wait as wait
+    from penstock.engine.states import Cancelled as Cancelled
+    from penstock.engine.states import Completed as Completed
+    from penstock.engine.states import Failed as Failed
+    from penstock.engine.states import State as State
+    from penstock.engine.task_life import Skip as Skip
+    from penstock.sdk.flows import Flow as Flow
+    from penstock.sdk.flows import flow as flow
+    from penstock.sdk.logging import get_run_logger as get_run_logger
+    from penstock.sdk.tagging import tags as tags
+    from penstock.sdk.tasks import Task as Task
+    from penstock.sdk.tasks import task as task
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module `penstock` has no attribute `{name}`")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

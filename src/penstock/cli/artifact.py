@@ -1,0 +1,138 @@
+"""`penstock artifact`: what runs have to show."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.commands import Group, json_option
+from penstock.cli.inspection import shown_ids
+from penstock.cli.listing import PAGE_SIZE, Extent, Listed, all_option, limit_option, say_if_cut
+from penstock.cli.lookup import get_flow_run
+from penstock.cli.output import Column
+from penstock.cli.session import Session, pass_session
+from penstock.cli.shapes import artifact_shape
+from penstock.cli.text import as_local_time, find_near, harmless
+from penstock.core.errors import Ambiguous, NotFound
+from penstock.core.ids import as_uuid_text
+from penstock.ports import Artifact, GetArtifact, ListArtifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@click.group(cls=Group)
+def artifact() -> None:
+    """What runs have to show: tables, texts, links, images, progress."""
+
+
+@artifact.command(
+    "ls",
+    examples=["penstock artifact ls", "penstock artifact ls --run brave-otter", "penstock artifact ls --latest --json"],
+)
+@click.option("--run", metavar="RUN", help="Of this flow run.")
+@click.option("--key", metavar="KEY", help="Versions of this one.")
+@click.option("--latest", is_flag=True, help="The latest version of each key only.")
+@limit_option
+@all_option
+@json_option
+@pass_session
+def list_artifacts(
+    session: Session, run: str | None, key: str | None, latest: bool, limit: int, everything: bool, as_json: bool
+) -> None:
+    """List artifacts, newest first."""
+    flow_run_id = None if run is None else get_flow_run(session, run).id
+    listed: Listed[Artifact] = Listed(
+        session,
+        Extent.of(limit, everything),
+        lambda cursor, size: ListArtifacts(
+            flow_run_id=flow_run_id, key=key, latest_only=latest, cursor=cursor, limit=size
+        ),
+    )
+    if as_json:
+        session.terminal.json_list(map(artifact_shape, listed))
+    else:
+        artifacts = list(listed)
+        ids = shown_ids(session.terminal, [item.id for item in artifacts])
+        session.terminal.table(
+            [Column("ID"), Column("Key", give=True), Column("Type"), Column("Made"), Column("Description", give=True)],
+            (
+                (ids[item.id], item.key or "", item.type, as_local_time(item.created_at), item.description or "")
+                for item in artifacts
+            ),
+        )
+    say_if_cut(session, listed)
+
+
+@artifact.command(
+    "inspect", examples=["penstock artifact inspect trips-per-day", "penstock artifact inspect 018f3a2b-77 --json"]
+)
+@click.argument("artifact_", metavar="ARTIFACT")
+@json_option
+@pass_session
+def inspect_artifact(session: Session, artifact_: str, as_json: bool) -> None:
+    """Show an artifact. ARTIFACT is a key (the latest version is shown), an id, or the beginning of one."""
+    found = _get(session, artifact_)
+    if as_json:
+        session.terminal.json(artifact_shape(found))
+        return
+    session.terminal.pairs(
+        (name, value)
+        for name, value in [
+            ("Artifact", found.key or ""),
+            ("ID", as_uuid_text(found.id)),
+            ("Type", found.type),
+            ("Description", found.description or ""),
+            ("Flow run", as_uuid_text(found.flow_run_id) if found.flow_run_id else ""),
+            ("Task run", as_uuid_text(found.task_run_id) if found.task_run_id else ""),
+            ("Made", as_local_time(found.created_at)),
+        ]
+        if value
+    )
+    session.terminal.data()
+    _show_data(session, found)
+
+
+def _get(session: Session, text: str) -> Artifact:
+    """By id or key; else by the beginning of an id, among the newest."""
+    try:
+        return session.ask(GetArtifact(id_or_key=text))
+    except NotFound as error:
+        recent = session.ask(ListArtifacts(limit=PAGE_SIZE)).items
+        digits = text.replace("-", "").lower()
+        found = [item for item in recent if digits and item.id.startswith(digits)]
+        if len(found) > 1:
+            lines = "\n".join(f"  {as_uuid_text(item.id)}  {item.key or ''}" for item in found[:10])
+            raise Ambiguous(f"`{text}` may mean several artifacts; write more of the id:\n{lines}") from error
+        if found:
+            return found[0]
+        near = find_near(text, (item.key for item in recent if item.key))
+        raise NotFound("artifact", text, near=near, listing="penstock artifact ls") from error
+
+
+def _show_data(session: Session, found: Artifact) -> None:
+    data = found.data
+    if found.type == "table" and isinstance(data, list) and data and all(isinstance(row, dict) for row in data):
+        _show_table(session, data)
+    elif found.type == "markdown" and isinstance(data, str) and session.terminal.out.isatty():
+        from rich.markdown import Markdown  # lazy: rich's Markdown, 50 ms
+
+        session.terminal.render(Markdown(harmless(data), hyperlinks=False))
+    elif isinstance(data, str):
+        session.terminal.data(data)
+    else:
+        session.terminal.json(data)
+
+
+def _show_table(session: Session, rows: "list[Mapping[str, Any]]") -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    session.terminal.table(
+        [Column(str(name), right=all(isinstance(row.get(name), int | float) for row in rows)) for name in names],
+        ([_cell(row.get(name)) for name in names] for row in rows),
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,100 @@
+"""`penstock database`: the database that runs are recorded in."""
+
+import click
+
+from penstock.cli.commands import Group, json_option, yes_option
+from penstock.cli.session import Session, pass_session
+from penstock.cli.shapes import store_shape
+from penstock.cli.text import as_count, as_size
+from penstock.core.errors import PenstockError
+from penstock.ports import DescribeStore, StoreInfo
+
+
+class NotThisDatabase(PenstockError):
+    """The database that runs are recorded in is a server's and is kept there."""
+
+
+@click.group(cls=Group)
+def database() -> None:
+    """The database that runs are recorded in."""
+
+
+@database.command("info", examples=["penstock database info", "penstock database info --json"])
+@json_option
+@pass_session
+def info(session: Session, as_json: bool) -> None:
+    """Say which database this is, how big it is and what it holds."""
+    found = session.ask(DescribeStore())
+    if as_json:
+        session.terminal.json(store_shape(found))
+        return
+    session.terminal.pairs(
+        [
+            ("Database", found.location),
+            ("Dialect", found.dialect),
+            ("Schema version", str(found.schema_version)),
+            ("Size", as_size(found.bytes)),
+            *((name.replace("_", " ").capitalize(), f"{count:,}") for name, count in found.counts.items()),
+        ]
+    )
+
+
+@database.command("upgrade", examples=["penstock database upgrade"])
+@pass_session
+def upgrade(session: Session) -> None:
+    """Bring the database to the schema of this version of Penstock. Stop what runs on it first."""
+    from penstock.store import maintenance  # lazy: sqlalchemy, 130 ms
+
+    maintenance.upgrade(_own_url(session))
+    session.terminal.say("The database has the schema of this version.")
+
+
+@database.command("vacuum", examples=["penstock database vacuum"])
+@pass_session
+def vacuum(session: Session) -> None:
+    """Give the room of what was removed back to the disk."""
+    from penstock.store import maintenance  # lazy: sqlalchemy, 130 ms
+
+    url = _own_url(session)
+    before = session.ask(DescribeStore()).bytes
+    maintenance.vacuum(url)
+    after = session.ask(DescribeStore()).bytes
+    session.terminal.say(f"The database has {as_size(after)}; it had {as_size(before)}.")
+
+
+@database.command("reset", examples=["penstock database reset", "penstock database reset --yes"])
+@yes_option
+@pass_session
+def reset(session: Session, yes: bool) -> None:
+    """Remove everything that is recorded: runs, logs, artifacts, variables. Results and datasets stay."""
+    from penstock.sdk import wiring  # lazy: engine and store, 100 ms and more
+    from penstock.store import maintenance  # lazy: sqlalchemy, 130 ms
+
+    url = _own_url(session)
+    session.terminal.confirm(_say_what_goes(session), yes=yes)
+    wiring.shut_down()
+    maintenance.reset(url)
+    session.terminal.say("The database is empty.")
+
+
+def _say_what_goes(session: Session) -> str:
+    """What is lost; a database that cannot even be read can be reset too, and says so."""
+    try:
+        found: StoreInfo = session.ask(DescribeStore())
+    except PenstockError as error:
+        return f"The database cannot be read ({error}). This removes it with everything in it. It cannot be undone."
+    held = ", ".join(
+        as_count(count, name.replace("_", " ").removesuffix("s")) for name, count in found.counts.items() if count
+    )
+    return f"This empties {found.location}: {held or 'nothing is in it yet'}. It cannot be undone."
+
+
+def _own_url(session: Session) -> str:
+    """The address of the database, unless a server keeps it. Raises `NotThisDatabase`."""
+    settings = session.settings
+    if settings.api_url:
+        raise NotThisDatabase(
+            f"Runs are recorded by the server at {settings.api_url} (PENSTOCK_API_URL). Do this where the server runs, "
+            "without that setting."
+        )
+    return settings.effective_database_url

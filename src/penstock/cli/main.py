@@ -1,0 +1,115 @@
+"""The `penstock` command: the table of commands, and what becomes of their errors.
+
+Commands are imported when they are called: `penstock version` and `--help` load neither the engine nor a database.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import click
+
+from penstock import __version__
+from penstock.cli.commands import Lazy, Overview
+from penstock.cli.exits import ExitCode
+from penstock.cli.output import Terminal
+from penstock.cli.session import Session
+from penstock.core.errors import MissingExtra, PenstockError, SettingInvalid
+
+PROGRAM = "penstock"
+COMPLETION_VARIABLE = "_PENSTOCK_COMPLETE"
+
+RUN, LOOK, KEEP = "Run", "Look", "Set up"
+TABLE = MappingProxyType(
+    {
+        "run": Lazy("penstock.cli.run:run", RUN, "Run a flow from a file or module."),
+        "resume": Lazy("penstock.cli.resume:resume", RUN, "Go on with a run from what it completed."),
+        "demo": Lazy(
+            "penstock.cli.demo:demo", RUN, "See it work: real taxi data from the web to a lake to a warehouse."
+        ),
+        "flow": Lazy("penstock.cli.flow:flow", LOOK, "Flows that have run."),
+        "flow-run": Lazy(
+            "penstock.cli.flow_run:flow_run", LOOK, "Runs of flows: list, inspect, follow, cancel, run again."
+        ),
+        "task-run": Lazy("penstock.cli.task_run:task_run", LOOK, "Runs of tasks."),
+        "artifact": Lazy("penstock.cli.artifact:artifact", LOOK, "What runs have to show: tables, texts, charts."),
+        "result": Lazy("penstock.cli.result:result", LOOK, "Values that runs returned."),
+        "sql": Lazy("penstock.cli.sql:sql", LOOK, "Ask the history in SQL, read-only."),
+        "variable": Lazy("penstock.cli.variable:variable", KEEP, "Named values that flows read."),
+        "config": Lazy("penstock.cli.config:config", KEEP, "Settings: view, set, check."),
+        "profile": Lazy("penstock.cli.profile:profile", KEEP, "Named groups of settings."),
+        "database": Lazy("penstock.cli.database:database", KEEP, "The database that runs are recorded in."),
+        "completion": Lazy("penstock.cli.completion:completion", KEEP, "Let the shell complete commands."),
+        "version": Lazy("penstock.cli.version:version", KEEP, "Say which Penstock this is."),
+    }
+)
+
+
+def _say_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        context.ensure_object(Session).terminal.data(__version__)
+        context.exit()
+
+
+@click.group(cls=Overview, table=TABLE, context_settings={"help_option_names": ["--help", "-h"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="The version.")
+@click.option("--profile", metavar="NAME", help="Use this profile, for this command only.")
+@click.option("--no-color", is_flag=True, help="Use no colour; so does NO_COLOR=1.")
+@click.pass_context
+def root(context: click.Context, profile: str | None, no_color: bool) -> None:
+    """Penstock turns Python functions into data flows that can be run, observed and trusted.
+
+    Data goes to standard output, everything else to standard error. `penstock COMMAND --help` tells more.
+    """
+    if profile:
+        os.environ["PENSTOCK_PROFILE"] = profile
+    session = context.ensure_object(Session)
+    if no_color:
+        session.terminal.without_colour()
+    context.color = session.terminal.out_colour
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(int(invoke(arguments)))
+
+
+def invoke(arguments: Sequence[str] | None = None) -> ExitCode | int:
+    """Run one command line and return its exit code; whatever went wrong has been said on standard error."""
+    terminal = Terminal.of_process(os.environ)
+    try:
+        code = root.main(
+            args=None if arguments is None else list(arguments),
+            prog_name=PROGRAM,
+            complete_var=COMPLETION_VARIABLE,
+            standalone_mode=False,
+            obj=Session(terminal),
+        )
+        terminal.out.flush()
+        return code if isinstance(code, int) else ExitCode.OK
+    except BrokenPipeError:
+        _close_quietly()
+        return ExitCode.READER_GONE
+    except (click.Abort, KeyboardInterrupt):
+        terminal.say("Stopped.")
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (MissingExtra, SettingInvalid) as error:
+        terminal.fail(str(error))
+        return ExitCode.USAGE
+    except PenstockError as error:
+        terminal.fail(str(error))
+        return ExitCode.FAILED
+
+
+def _close_quietly() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not complain about the broken pipe."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Submitting calls, and running what was submitted."""
+
+from collections.abc import Callable
+from contextvars import copy_context
+from threading import Lock
+from typing import Any
+
+from penstock.core.states import Reason, StateType
+from penstock.engine.futures import Future, TaskFuture, is_future
+from penstock.engine.inputs import dependencies_of, is_plain
+from penstock.engine.options import Kind
+from penstock.engine.programs import drive, drive_async
+from penstock.engine.runners import Runner
+from penstock.engine.runs import FlowRunContext, TaskCall
+from penstock.engine.states import State
+from penstock.engine.task_life import describe_error, task_life
+from penstock.engine.task_streams import task_list_life
+
+
+def submit(call: TaskCall) -> TaskFuture:
+    """Hand a call to the run's task runner, which begins it once all that it depends on has ended."""
+    run = call.run
+    runner = run.runner
+    if runner is None:
+        runner = start_runner(run)
+    future: TaskFuture = Future(call, copy_context())
+    run.outstanding.add(future)
+    if call.wait_for is None and is_plain(call.args, call.kwargs):
+        runner.enqueue(future)
+        return future
+    pending = [d for d, _ in dependencies_of(call) if is_future(d) and not d.done()]
+    if not pending:
+        runner.enqueue(future)
+    else:
+        _Countdown(len(pending), future, runner).watch(pending)
+    return future
+
+
+def start_runner(run: FlowRunContext) -> Runner:
+    """The run's task runner, started when the first task is submitted."""
+    with run.lock:
+        if run.runner is None:
+            run.runner = (run.flow.task_runner or run.services.default_runner).start(run)
+        return run.runner
+
+
+def execute(future: TaskFuture) -> None:
+    """Run a submitted call in this thread and settle its future. Raises nothing: the future holds what happened."""
+    context = future.context
+    if context is None or not future.claim():
+        return
+    conclude(future, lambda: context.run(_drive_call, future.call))
+
+
+def conclude(future: TaskFuture, run_life: Callable[[], State]) -> None:
+    """Settle a future with what its life comes to."""
+    try:
+        state = run_life()
+    except BaseException as error:
+        state = interrupted_state(future.call, error)
+    finally:
+        future.call.run.outstanding.discard(future)
+    future.settle(state)
+
+
+def interrupted_state(call: TaskCall, error: BaseException) -> State:
+    """The state of a call whose life was ended from outside, or by an error of ours, which is told as it is."""
+    cancelled = call.run.cancelled.is_set() or not isinstance(error, Exception)
+    type_ = StateType.CANCELLED if cancelled else StateType.FAILED
+    state = State(type_, message=describe_error(error), data=error, reason=Reason.CANCEL_REQUESTED if cancelled else Reason.RAISED)
+    state.run_id, state.run_name = call.id, call.display_name
+    return state
+
+
+def life_of(call: TaskCall) -> Any:
+    """The program that brings a submitted call to its end; a generator task's value is the list of its items."""
+    if call.task.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+        return task_list_life(call)
+    return task_life(call)
+
+
+def _drive_call(call: TaskCall) -> State:
+    if call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR):
+        import asyncio  # lazy: 30 ms, for async tasks only
+
+        return asyncio.run(drive_async(life_of(call)))
+    return drive(life_of(call))  # type: ignore[no-any-return]  # State, by the lives' types
+
+
+class _Countdown:
+    """Enqueues a future when the last of those that it waits for has ended."""
+
+    __slots__ = ("left", "future", "runner", "lock")
+
+    def __init__(self, left: int, future: TaskFuture, runner: Runner):
+        self.left, self.future, self.runner, self.lock = left, future, runner, Lock()
+
+    def watch(self, pending: list[TaskFuture]) -> None:
+        for upstream in pending:
+            upstream.add_done_callback(self._one_ended)
+
+    def _one_ended(self, _: TaskFuture) -> None:
+        with self.lock:
+            self.left -= 1
+            last = self.left == 0
+        if last:
+            self.runner.enqueue(self.future)

@@ -1,0 +1,390 @@
+"""The life of a flow run, written once: begin, validate, call, wait for what was submitted, settle, remember.
+
+    begin -> validate -> call -> (retry in a new epoch -> call)* -> settle -> remember -> end
+
+A top-level run asks the orchestrator to begin; a subflow is a fact of its parent's process and is journaled.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core.errors import ParameterInvalid, PenstockError, ResultNotStorable, RunCancelled, RunTimedOut
+from penstock.core.finals import settle, settle_counts
+from penstock.core.ids import RunId
+from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, FlowSeen, StateSeen
+from penstock.core.states import Reason, RunState, StateType
+from penstock.core.triggers import Admission, When, rule
+from penstock.engine.calls import subflow_id
+from penstock.engine.futures import is_future
+from penstock.engine.inputs import find_dependencies, ids_of, resolve, upstreams_of
+from penstock.engine.interrupts import CancelNow, Interrupted
+from penstock.engine.logs import ERROR, INFO, WARNING, emit
+from penstock.engine.options import FlowOptions
+from penstock.engine.programs import Block, Program, Sleep
+from penstock.engine.runs import FlowRunContext, TaskCall
+from penstock.engine.services import Services
+from penstock.engine.states import State, is_state
+from penstock.engine.task_life import describe_error, load_result
+from penstock.engine.tracebacks import trim
+from penstock.engine.usercalls import CallFlow
+from penstock.ports import BeginFlowRun, GetFlowRun, ListRecordedCalls, RecordedCall, RunTaken, TakeFlowRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Everything that a flow run begins with."""
+
+    flow: FlowOptions
+    subject: Any
+    """What hooks get as the flow: the object that the user decorated."""
+    services: Services
+    named: Mapping[str, Any]
+    """Arguments by parameter name, as given."""
+    parent: FlowRunContext | None
+    parent_call: TaskCall | None
+    id: RunId
+    name: str
+    tags: frozenset[str]
+    code_version: str | None
+    validate: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """Coerces arguments to the signature. Raises `ParameterInvalid`."""
+    describe: Callable[[Mapping[str, Any], Callable[[Any], str]], dict[str, Any]]
+    """Writes parameters as JSON, given a way to put values into the result storage."""
+    spread: Callable[[Mapping[str, Any]], tuple[list[Any], dict[str, Any]]]
+    rename: Callable[[Mapping[str, Any]], str | None]
+    """The run's name from its parameters, if the flow has a template for it."""
+    wait_for: Sequence[Any] | None = None
+    taken: RunTaken | None = None
+    """A run that exists already and whose next epoch this process has taken."""
+    recorded: Mapping[str, RecordedCall] = field(default_factory=dict)
+    code_changed: bool = False
+
+
+def flow_life(launch: Launch) -> Program[State]:
+    """Bring a flow run to its end and return its final state. Raises only what must end the caller as well."""
+    upstream: list[str] = []
+    named = launch.named
+    if launch.parent is not None:
+        launch.parent.check_going_on()
+        recalled = yield from _recall_subflow(launch)
+        if recalled is not None:
+            return recalled
+    dependencies = list(find_dependencies(list(named.values()))) + list(find_dependencies(list(launch.wait_for or ())))
+    if dependencies:
+        pending = [d for d, _ in dependencies if is_future(d) and not d.done()]
+        yield Block(lambda: [future.wait() for future in pending])
+        upstream = ids_of(dependencies)
+        named = {name: resolve(value) for name, value in named.items()}
+    run = _make_run(launch)
+    problem: BaseException | None = None
+    ruling = rule(When.ALL_SUCCESS, upstreams_of(dependencies)) if dependencies else None
+    if ruling is None or ruling.admission is Admission.RUN:
+        try:
+            run.parameters = launch.validate(named)
+            run.name = launch.rename(run.parameters) or run.name
+        except PenstockError as error:
+            problem, run.parameters = error, dict(named)
+    yield from _begin(launch, run, upstream)
+    if ruling is not None and ruling.admission is Admission.NOT_READY:
+        return (yield from _end(launch, run, State(StateType.PENDING, "NotReady", ruling.message, reason=Reason.UPSTREAM_FAILED)))
+    if ruling is not None and ruling.admission is not Admission.RUN:
+        return (yield from _end(launch, run, State(StateType.COMPLETED, "Skipped", ruling.message, reason=Reason.SKIPPED_BY_UPSTREAM)))
+    if problem is not None:
+        reason = Reason.PARAMETERS_INVALID if isinstance(problem, ParameterInvalid) else Reason.RAISED
+        return (yield from _end(launch, run, State(StateType.FAILED, message=str(problem), data=problem, reason=reason)))
+    emit(run, None, INFO, f"Beginning flow run '{run.name}' for flow '{run.flow.name}'" + (f" (attempt {run.epoch})" if run.epoch > 1 else ""))
+    watch = None if run.parent is not None else launch.services.watch(run)
+    try:
+        state = yield from _attempts(launch, run)
+    finally:
+        if watch is not None:
+            watch()
+    return (yield from _end(launch, run, state))
+
+
+def _make_run(launch: Launch) -> FlowRunContext:
+    taken = launch.taken
+    run = FlowRunContext(
+        id=launch.id,
+        epoch=1 if taken is None else taken.run.epoch,
+        flow=launch.flow,
+        name=launch.name,
+        services=launch.services,
+        parent=launch.parent,
+        parent_call=launch.parent_call,
+        tags=launch.tags,
+        code_version=launch.code_version,
+        created_at=launch.services.clock.now_us(),
+    )
+    if launch.recorded:
+        run.begin_epoch(run.epoch, recorded=launch.recorded, code_changed=launch.code_changed)
+    return run
+
+
+# ---- Beginning ----
+
+
+def _recall_subflow(launch: Launch) -> Program[State | None]:
+    parent = launch.parent
+    known = parent.recorded.get(launch.id) if parent is not None and parent.recorded else None
+    if parent is None or known is None or known.result is None or parent.code_changed:
+        return None
+    results, reference = parent.results, known.result
+    if not (yield Block(lambda: results.exists(reference))):
+        return None
+    state = State(known.state_type, known.state_name, known.message, run_id=launch.id, run_name=launch.name, load=lambda: load_result(results, reference))
+    if launch.parent_call is None:
+        parent.count_state(state.type)
+    return state
+
+
+def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str]) -> Program[None]:
+    services = run.services
+    run.started_at = services.clock.now_us()
+    if launch.taken is not None:
+        return
+    parameters = yield Block(lambda: launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)))
+    if run.parent is None:
+        request = BeginFlowRun(
+            id=run.id,
+            flow_name=run.flow.name,
+            name=run.name,
+            writer=services.journal.hello(),
+            at=run.started_at,
+            flow_version=run.flow.version,
+            code_version=run.code_version,
+            entrypoint=run.entrypoint,
+            parameters=parameters,
+            tags=sorted(run.tags),
+        )
+        yield Block(lambda: services.orchestrator.ask(request, services.principal))
+        return
+    if run.parent.epoch > 1:
+        yield from _continue_subflow(launch, run)
+    _see_subflow(run, parameters, upstream)
+    _see_state(run, RunState(StateType.RUNNING, "Running" if run.epoch == 1 else "Retrying", run.started_at))
+
+
+def _continue_subflow(launch: Launch, run: FlowRunContext) -> Program[None]:
+    """In a later epoch of the parent: go on from what an earlier epoch of this subflow completed."""
+    services = run.services
+    try:
+        known = yield Block(lambda: services.orchestrator.ask(GetFlowRun(id=run.id), services.principal))
+    except LookupError:
+        return
+    recorded = yield Block(lambda: list_recorded(services, run.id))
+    run.begin_epoch(known.epoch + 1, recorded=recorded, code_changed=run.parent is not None and run.parent.code_changed)
+
+
+def list_recorded(services: Services, run_id: RunId) -> dict[str, RecordedCall]:
+    """All calls of a run whose record is complete."""
+    found: dict[str, RecordedCall] = {}
+    cursor: str | None = None
+    while True:
+        page = services.orchestrator.ask(ListRecordedCalls(flow_run_id=run_id, cursor=cursor), services.principal)
+        found.update((call.id, call) for call in page.items)
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+def _see_subflow(run: FlowRunContext, parameters: Any, upstream: Sequence[str]) -> None:
+    parent = run.parent
+    run.services.journal.record(
+        FlowSeen(
+            run.id,
+            run.epoch,
+            run.flow.name,
+            run.name,
+            run.flow.version,
+            parameters,
+            None if parent is None else parent.id,
+            None if run.parent_call is None else run.parent_call.id,
+            run.created_at,
+            sorted(run.tags),
+            run.code_version,
+            run.entrypoint,
+            list(upstream) or None,
+        )
+    )
+
+
+def _see_state(run: FlowRunContext, state: RunState, *, result: str | None = None) -> None:
+    message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]
+    run.services.journal.record(StateSeen(run.id, run.epoch, state.at, state.type, state.name, state.reason, message, result))
+
+
+# ---- Attempts ----
+
+
+def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
+    args, kwargs = launch.spread(run.parameters)
+    _run_hooks(launch, run, run.flow.hooks.on_running, State(StateType.RUNNING, run_id=run.id))
+    while True:
+        try:
+            value = yield CallFlow(run, args, kwargs)
+        except (Interrupted, KeyboardInterrupt, GeneratorExit) as interruption:
+            state = _interrupted(run, interruption)
+            yield from _stop_tasks(run)
+            if not isinstance(interruption, Interrupted) or run.parent is not None:
+                yield from _end(launch, run, state)
+                raise
+            return state
+        except BaseException as error:
+            yield from _await_tasks(run)
+            state = _failure(run, error)
+            if not isinstance(error, Exception) and state.type is not StateType.CANCELLED:
+                yield from _end(launch, run, state)
+                raise
+        else:
+            yield from _await_tasks(run)
+            state = _settle(run, value)
+        if state.type is not StateType.FAILED or not run.flow.retry.allows(run.attempt) or run.cancelled.is_set():
+            return state
+        yield from _begin_retry(launch, run, state)
+
+
+def _await_tasks(run: FlowRunContext) -> Program[None]:
+    """A flow run ends when everything that it submitted has ended."""
+    if run.outstanding:
+        yield Block(lambda: _wait_for_all(run))
+
+
+def _wait_for_all(run: FlowRunContext) -> None:
+    while run.outstanding:
+        for future in list(run.outstanding):
+            future.wait()
+            run.outstanding.discard(future)
+
+
+def _stop_tasks(run: FlowRunContext) -> Program[None]:
+    """End what is still running, and give it the grace period to say so."""
+    run.cancelled.set()
+    if run.runner is not None:
+        run.runner.interrupt()
+    if run.outstanding:
+        grace = run.services.settings.cancel_grace_seconds
+        yield Block(lambda: [future.wait(grace) for future in list(run.outstanding)])
+
+
+def _settle(run: FlowRunContext, value: Any) -> State:
+    if is_state(value):
+        if value.is_final():
+            return value
+        return State(StateType.FAILED, message=f"The flow returned the state {value.name}, which ends nothing.", reason=Reason.RETURNED_FAILED)
+    if value is None:
+        final = settle_counts(run.type_counts)
+        return State(final.type, message=final.message, reason=final.reason)
+    dependencies = list(find_dependencies(value)) if not is_future(value) else [(value, False)]
+    if not dependencies:
+        return State(StateType.COMPLETED, data=value, reason=Reason.RETURNED)
+    states = [d.state if is_future(d) else d for d, _ in dependencies]
+    final = settle([state.type for state in states])
+    if final.type is StateType.COMPLETED:
+        return State(final.type, message=final.message, data=resolve(value), reason=final.reason)
+    error = next((s.error() for s in states if s.type is not StateType.COMPLETED), None)
+    message = final.message if len(states) > 1 or error is None else describe_error(error)
+    return State(final.type, message=message, data=error, reason=final.reason)
+
+
+def _failure(run: FlowRunContext, error: BaseException) -> State:
+    trim(error)
+    if run.cancelled.is_set() or isinstance(error, RunCancelled) or type(error).__name__ == "CancelledError":
+        message = run.cancel_message or "Cancelled while it ran."
+        return State(StateType.CANCELLED, message=message, data=None if run.cancelled.is_set() else error, reason=Reason.CANCEL_REQUESTED)
+    if isinstance(error, RunTimedOut) and run.flow.timeout_seconds is not None:
+        return State(StateType.FAILED, "TimedOut", str(error), error, reason=Reason.TIMED_OUT)
+    return State(StateType.FAILED, message=f"Flow run encountered an exception: {describe_error(error)}", data=error, reason=Reason.RAISED)
+
+
+def _interrupted(run: FlowRunContext, interruption: BaseException) -> State:
+    if isinstance(interruption, CancelNow) or run.cancelled.is_set():
+        return State(StateType.CANCELLED, message=run.cancel_message or "Cancelled on request.", reason=Reason.CANCEL_REQUESTED)
+    if isinstance(interruption, KeyboardInterrupt):
+        return State(StateType.CANCELLED, message="Interrupted from the keyboard.", reason=Reason.INTERRUPTED)
+    return State(StateType.CANCELLED, message="The time of what called it was up.", reason=Reason.INTERRUPTED)
+
+
+def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[None]:
+    """Begin a new epoch: what completed is remembered, the rest runs again."""
+    services, retry = run.services, run.flow.retry
+    delay = retry.delay_seconds(run.attempt, chance=services.chance())
+    emit(run, None, WARNING, f"{state.message} - Retry {run.attempt} of {retry.retries} will start {'immediately' if delay == 0 else f'{delay:g} second(s) from now'}")
+    _see_state(run, RunState(StateType.SCHEDULED, "AwaitingRetry", services.clock.now_us(), Reason.RETRYING, state.message))
+    if delay > 0:
+        yield Sleep(delay, run.cancelled, services.sleep)
+    yield Block(services.journal.flush)
+    run.attempt += 1
+    if run.parent is None:
+        request = TakeFlowRun(id=run.id, writer=services.journal.hello(), holder_alive=False, state_name="Retrying", code_version=run.code_version)
+        taken = yield Block(lambda: services.orchestrator.ask(request, services.principal))
+        epoch = taken.run.epoch
+    else:
+        epoch = run.epoch + 1
+    recorded = yield Block(lambda: list_recorded(services, run.id))
+    run.begin_epoch(epoch, recorded=recorded, code_changed=False)
+    if run.parent is not None:
+        _see_subflow(run, launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)), ())
+        _see_state(run, RunState(StateType.RUNNING, "Retrying", services.clock.now_us()))
+
+
+# ---- The end ----
+
+
+def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
+    """Keep the result, journal the final state, tell hooks and terminal, and bring all of it into the store."""
+    services = run.services
+    if state.type is StateType.COMPLETED and state.name != "Skipped":
+        yield from _remember(run, state)
+    state.run_id, state.run_name, state.timestamp = run.id, run.name, services.clock.now_us()
+    _run_hooks(launch, run, _hooks_for(run, state), state)
+    if state.type is StateType.COMPLETED:
+        emit(run, None, INFO, f"Finished in state {state!r}")
+    else:
+        emit(run, None, ERROR if state.type is StateType.FAILED else WARNING, f"Finished in state {state!r}")
+    _see_state(run, state.as_run_state(), result=state.result_reference)
+    if run.runner is not None:
+        run.runner.close()
+    if run.parent is None:
+        yield Block(services.journal.flush)
+        close_run = getattr(run.results, "close_run", None)
+        if close_run is not None:
+            close_run(run.id)
+    elif run.parent_call is None:
+        run.parent.count_state(state.type)
+    return state
+
+
+def _remember(run: FlowRunContext, state: State) -> Program[None]:
+    persist = run.flow.persist_result if run.flow.persist_result is not None else run.services.settings.persist_results
+    if not persist:
+        return
+    value, results = state._data, run.results
+    try:
+        state.result_reference = yield Block(lambda: results.put(value, run_id=run.id, serializer=run.flow.result_serializer))
+    except ResultNotStorable as error:
+        emit(run, None, WARNING, f"{error} The run is complete; its return value is not kept.")
+
+
+def _hooks_for(run: FlowRunContext, state: State) -> Iterable[Any]:
+    hooks = run.flow.hooks
+    return {
+        StateType.COMPLETED: hooks.on_completion,
+        StateType.FAILED: hooks.on_failure,
+        StateType.CANCELLED: hooks.on_cancellation,
+        StateType.CRASHED: hooks.on_crashed,
+    }.get(state.type, ())
+
+
+def _run_hooks(launch: Launch, run: FlowRunContext, hooks: Iterable[Any], state: State) -> None:
+    for hook in hooks:
+        try:
+            hook(launch.subject, run, state)
+        except Exception as error:
+            emit(run, None, ERROR, f"The hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.")
+
+
+def subflow_identity(parent: FlowRunContext, flow: FlowOptions, named: Mapping[str, Any], *, parent_call: TaskCall | None) -> RunId:
+    """The id of a subflow call: the same in every epoch of its parent."""
+    return RunId(subflow_id(parent, flow.name, named, parent=parent_call)[0])

@@ -1,0 +1,209 @@
+"""Futures: handles on submitted task runs."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextvars import Context
+from threading import Lock, current_thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeGuard, TypeVar
+
+from penstock.core.errors import UnfinishedRun
+from penstock.core.states import StateType
+from penstock.engine.states import State
+
+if TYPE_CHECKING:
+    from penstock.engine.runs import TaskCall
+
+T = TypeVar("T")
+
+_settling = Lock()
+"""Guards the moment in which a future is settled, for all futures: it is held for some hundred nanoseconds."""
+
+
+class Future(Generic[T]):
+    """A task run that was submitted: wait for it, ask for its state, or take its result.
+
+    A future given to another task is a dependency: that task starts when this one has ended, and gets the value.
+    """
+
+    __slots__ = ("call", "context", "_state", "_callbacks", "_claimed")
+
+    def __init__(self, call: "TaskCall", context: Context | None):
+        self.call = call
+        self.context = context
+        self._state: State | None = None
+        self._callbacks: list[Callable[[Future[T]], Any]] | None = None
+        self._claimed = False
+
+    @property
+    def task_run_id(self) -> str:
+        """The id of the task run, known before it starts."""
+        return self.call.id
+
+    @property
+    def state(self) -> State:
+        """Where the task run is now."""
+        if self._state is not None:
+            return self._state
+        call = self.call
+        if call.started_at is not None:
+            return State(StateType.RUNNING, run_id=call.id, run_name=call.display_name, timestamp=call.started_at)
+        return State(StateType.PENDING, run_id=call.id, run_name=call.display_name, timestamp=call.created_at)
+
+    def done(self) -> bool:
+        """Whether the task run has ended."""
+        return self._state is not None
+
+    def wait(self, timeout: float | None = None) -> "Future[T]":
+        """Wait until the task run has ended or `timeout` seconds have passed; raises nothing of what it raised."""
+        if self._state is None:
+            _wait_for(self, timeout)
+        return self
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
+        """Wait for the task run's value, or raise its error. Raises `UnfinishedRun` after `timeout` seconds."""
+        if self._state is None:
+            _wait_for(self, timeout)
+        state = self._state
+        if state is None:
+            raise UnfinishedRun(f"Task run `{self.call.display_name}` has not ended within {timeout:g} seconds. It goes on.")
+        return state.result(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]  # T, by the task's type
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
+        """The same without holding up the running loop."""
+        if self._state is None:
+            import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
+
+            loop = asyncio.get_running_loop()
+            ended = loop.create_future()
+            self.add_done_callback(lambda _: loop.call_soon_threadsafe(lambda: ended.done() or ended.set_result(None)))
+            if self.call.run.runner is not None:
+                self.call.run.runner.hurry()
+            await asyncio.wait({ended}, timeout=timeout)
+        return self.result(timeout=0, raise_on_failure=raise_on_failure)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self.result_async().__await__()
+
+    def add_done_callback(self, callback: "Callable[[Future[T]], Any]") -> None:
+        """Call back with this future when the task run has ended; at once if it has."""
+        with _settling:
+            if self._state is None:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(callback)
+                return
+        callback(self)
+
+    def claim(self) -> bool:
+        """Take the right to run this call; false if another thread has it."""
+        with _settling:
+            if self._claimed:
+                return False
+            self._claimed = True
+            return True
+
+    def settle(self, state: State) -> bool:
+        """Say how the task run ended; false if that was said before (a time-out that came first)."""
+        with _settling:
+            if self._state is not None:
+                return False
+            self._state = state
+            callbacks, self._callbacks = self._callbacks, None
+        self.context = None
+        if callbacks:
+            for callback in callbacks:
+                callback(self)
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Future {self.call.display_name} {self.state.name}>"
+
+
+TaskFuture = Future[Any]
+
+
+class FutureList(list[Future[T]]):
+    """What `.map` returns: a list of futures that can be waited for as one."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until all have ended or `timeout` seconds have passed."""
+        wait(self, timeout=timeout)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[T]:
+        """All values in order. Raises the first error met, in order."""
+        end = None if timeout is None else monotonic() + timeout
+        return [future.result(None if end is None else max(0.0, end - monotonic()), raise_on_failure) for future in self]
+
+
+class DoneAndNot(NamedTuple):
+    """What `wait` returns: the futures that have ended, and the others."""
+
+    done: set[TaskFuture]
+    not_done: set[TaskFuture]
+
+
+def wait(futures: Iterable[TaskFuture], timeout: float | None = None) -> DoneAndNot:
+    """Wait for futures to end, at most `timeout` seconds.
+
+    Returns a pair of sets, `done` and `not_done`.
+    """
+    listed = list(futures)
+    end = None if timeout is None else monotonic() + timeout
+    for future in listed:
+        if not future.done():
+            future.wait(None if end is None else max(0.0, end - monotonic()))
+    done = {future for future in listed if future.done()}
+    return DoneAndNot(done, set(listed) - done)
+
+
+def as_completed(futures: Sequence[TaskFuture] | Iterable[TaskFuture], timeout: float | None = None) -> Iterator[TaskFuture]:
+    """Iterate over futures as they end. Raises `UnfinishedRun` once `timeout` seconds have passed with some left."""
+    from queue import Empty, SimpleQueue  # lazy: few flows need it
+
+    listed = list(dict.fromkeys(futures))
+    ended: SimpleQueue[TaskFuture] = SimpleQueue()
+    for future in listed:
+        future.add_done_callback(ended.put)
+    end = None if timeout is None else monotonic() + timeout
+    for seen in range(len(listed)):
+        if ended.empty():
+            pending = next((future for future in listed if not future.done()), None)
+            if pending is not None and pending.call.run.runner is not None:
+                pending.call.run.runner.hurry()
+        try:
+            with _blocked():
+                future = ended.get(timeout=None if end is None else max(0.0, end - monotonic()))
+        except Empty:
+            raise UnfinishedRun(f"{len(listed) - seen} of {len(listed)} task runs have not ended within {timeout:g} seconds.") from None
+        yield future
+
+
+def is_future(value: Any) -> TypeGuard[TaskFuture]:
+    """Tell whether a value is a future."""
+    return type(value) is Future
+
+
+def _wait_for(future: TaskFuture, timeout: float | None) -> None:
+    runner = future.call.run.runner
+    if runner is not None and timeout is None and runner.run_here(future):
+        return
+    gate = Lock()
+    gate.acquire()
+    future.add_done_callback(lambda _: gate.release())
+    with _blocked():
+        gate.acquire(timeout=-1 if timeout is None else timeout)
+
+
+class _blocked:
+    """While a pool's own thread waits for a future, the pool may run one thread more: so it never deadlocks."""
+
+    __slots__ = ("_pool",)
+
+    def __enter__(self) -> None:
+        self._pool = getattr(current_thread(), "penstock_pool", None)
+        if self._pool is not None:
+            self._pool.thread_blocked()
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.thread_unblocked()

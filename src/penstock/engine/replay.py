@@ -1,0 +1,141 @@
+"""Finding the journals of dead processes and bringing what they hold into the store.
+
+A writer is dead if its file's lock is free; a file that another host wrote is never judged. A record that was torn
+by the death of its writer was never acknowledged to anyone and is left out, and so is all that follows it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.core.errors import JournalCorrupt
+from penstock.core.records import JOURNAL_FORMAT, Record, WriterClosed, parse_record
+from penstock.engine.journal import SUFFIX, host_name
+from penstock.ports import FindOpenRuns, Ingest, MarkCrashed, Orchestrator, Principal
+
+BATCH_RECORDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHeader:
+    """Who wrote a journal file, and for which store."""
+
+    writer: str
+    workspace: str
+    host: str
+    pid: int
+    target: str
+
+
+def is_alive(folder: Path, writer_id: str, *, host: str | None) -> bool:
+    """Tell whether a writer lives: its file exists and is locked. Another host's writer counts as alive."""
+    if host is not None and host != host_name():
+        return True
+    path = folder / f"{writer_id}{SUFFIX}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def sweep(folder: Path, orchestrator: Orchestrator, *, target: str) -> list[str]:
+    """Ingest what dead writers of this host left for `target`, mark their unfinished runs CRASHED, remove their files.
+
+    Returns the runs that were marked. Many processes may sweep at once: each file is done by one.
+    """
+    crashed: list[str] = []
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
+    except FileNotFoundError:
+        return crashed
+    for name in names:
+        path = folder / name
+        with _claimed(path) as claimed:
+            if claimed:
+                crashed += _finish(path, orchestrator, target=target)
+    return crashed
+
+
+def read_journal(path: Path) -> tuple[JournalHeader, list[tuple[int, Record]]]:
+    """Read a dead writer's file. Raises `JournalCorrupt` if it has no header that this version understands."""
+    raw = path.read_bytes()
+    first, _, body = raw.partition(b"\n")
+    header = _parse_header(path, first)
+    return header, list(_whole_records(body))
+
+
+def _parse_header(path: Path, line: bytes) -> JournalHeader:
+    try:
+        fields = json.loads(line)
+        version = fields["format"]
+        header = JournalHeader(fields["writer"], fields["workspace"], fields["host"], fields["pid"], fields["target"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalCorrupt(f"{path} has no journal header.") from error
+    if version > JOURNAL_FORMAT:
+        raise JournalCorrupt(f"{path} was written by a newer Penstock (format {version}). Upgrade this one.")
+    return header
+
+
+def _whole_records(body: bytes) -> Iterator[tuple[int, Record]]:
+    expected: int | None = None
+    for line in body.split(b"\n"):
+        try:
+            sequence, record = parse_record(json.loads(line))
+        except ValueError:
+            return  # torn, or the zeros of space that was never used
+        if expected is not None and sequence != expected:
+            return
+        expected = sequence + 1
+        yield sequence, record
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[bool]:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield path.exists()
+    finally:
+        os.close(fd)
+
+
+def _finish(path: Path, orchestrator: Orchestrator, *, target: str) -> list[str]:
+    try:
+        header, records = read_journal(path)
+    except JournalCorrupt:
+        if path.stat().st_size == 0 or not path.read_bytes().strip(b"\0"):
+            path.unlink(missing_ok=True)  # its writer died before it wrote a word
+        return []
+    if header.target != target or header.host != host_name():
+        return []
+    principal = Principal(workspace=header.workspace)
+    mark = orchestrator.ask(FindOpenRuns(writer_id=header.writer), principal).mark  # type: ignore[arg-type]
+    fresh = [pair for pair in records if pair[0] > mark]
+    for start in range(0, len(fresh), BATCH_RECORDS):
+        orchestrator.ask(Ingest(writer_id=header.writer, records=fresh[start : start + BATCH_RECORDS]), principal)  # type: ignore[arg-type]
+    closed = bool(fresh) and isinstance(fresh[-1][1], WriterClosed)
+    crashed: list[str] = []
+    if not closed:
+        message = f"Process {header.pid} on {header.host} ended without a final word."
+        crashed = list(orchestrator.ask(MarkCrashed(writer_id=header.writer, message=message), principal))  # type: ignore[arg-type]
+    path.unlink(missing_ok=True)
+    return crashed

@@ -1,0 +1,215 @@
+"""Threads that a run's submitted tasks share, and the loop that its submitted coroutines share.
+
+The pool never deadlocks when tasks wait for tasks: a thread that waits for a call that nobody has begun runs it
+itself, and while it waits for one that runs elsewhere the pool may run one thread more.
+"""
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from penstock.engine.execution import conclude, execute, life_of
+from penstock.engine.futures import TaskFuture, is_future
+from penstock.engine.inputs import dependencies_of
+from penstock.engine.interrupts import CancelNow, Interrupted, interrupt_thread
+from penstock.engine.options import Kind
+from penstock.engine.programs import drive_async
+from penstock.engine.runners import Runner, TaskRunner
+
+if TYPE_CHECKING:
+    from penstock.engine.runs import FlowRunContext
+
+
+class ThreadPoolTaskRunner(TaskRunner):
+    """Run submitted tasks in threads; the default. `max_workers`: how many at once (setting `task_workers_max`, 32)."""
+
+    def __init__(self, max_workers: int | None = None):
+        self.max_workers = max_workers
+
+    def start(self, run: "FlowRunContext") -> Runner:
+        return ThreadPool(self.max_workers or run.services.settings.task_workers_max)
+
+
+ConcurrentTaskRunner = ThreadPoolTaskRunner
+
+
+class ThreadPool:
+    """The threads of one flow run, started as they are needed."""
+
+    def __init__(self, max_workers: int):
+        self._max = max_workers
+        self._queue: SimpleQueue[TaskFuture | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[_PoolThread] = []
+        self._idle = 0
+        self._blocked = 0
+        self._closed = False
+        self._loop: _LoopThread | None = None
+
+    def enqueue(self, future: TaskFuture) -> None:
+        if future.call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR):
+            self._loop_thread().enqueue(future)
+            return
+        self.put(future)
+
+    def put(self, future: TaskFuture) -> None:
+        """Queue a call for the next free thread, and start one more if that is due."""
+        self._queue.put(future)
+        if len(self._threads) - self._blocked < self._max:
+            self._grow()
+
+    def execute(self, future: TaskFuture) -> None:
+        """Run a call in the current thread."""
+        execute(future)
+
+    def thread_ends(self) -> None:
+        """A thread of the pool is about to end."""
+
+    def run_here(self, future: TaskFuture) -> bool:
+        if getattr(threading.current_thread(), "penstock_pool", None) is not self or future.call.task.kind is Kind.COROUTINE:
+            return False
+        context = future.context
+        if context is None or not _is_ready(future):
+            return False
+        execute(future)
+        return future.done()
+
+    def hurry(self) -> None:
+        """Threads begin at once; there is nothing to hurry."""
+
+    def interrupt(self) -> None:
+        for thread in list(self._threads):
+            if thread.current is not None and thread.ident is not None:
+                interrupt_thread(thread.ident, CancelNow)
+        if self._loop is not None:
+            self._loop.interrupt()
+
+    def close(self) -> None:
+        self._closed = True
+        for _ in self._threads:
+            self._queue.put(None)
+        if self._loop is not None:
+            self._loop.close()
+
+    def thread_blocked(self) -> None:
+        """One of our threads waits for a future."""
+        with self._lock:
+            self._blocked += 1
+        if not self._queue.empty():
+            self._grow()
+
+    def thread_unblocked(self) -> None:
+        """It has what it waited for."""
+        with self._lock:
+            self._blocked -= 1
+
+    def work(self, thread: "_PoolThread") -> None:
+        """What each thread does until the run has ended."""
+        while True:
+            with self._lock:
+                self._idle += 1
+            future = self._queue.get()
+            with self._lock:
+                self._idle -= 1
+            if future is None:
+                return
+            thread.current = future
+            try:
+                self.execute(future)
+            except Interrupted:
+                pass  # it struck after the call had ended
+            finally:
+                thread.current = None
+                future = None
+            if len(self._threads) - self._blocked > self._max and self._retire(thread):
+                return
+
+    def _grow(self) -> None:
+        with self._lock:
+            if self._closed or len(self._threads) - self._blocked >= self._max or self._queue.qsize() <= self._idle:
+                return
+            thread = _PoolThread(self, len(self._threads))
+            self._threads.append(thread)
+        thread.start()
+
+    def _retire(self, thread: "_PoolThread") -> bool:
+        with self._lock:
+            if len(self._threads) - self._blocked <= self._max:
+                return False
+            self._threads.remove(thread)
+            return True
+
+    def _loop_thread(self) -> "_LoopThread":
+        with self._lock:
+            if self._loop is None:
+                self._loop = _LoopThread(self._max)
+            return self._loop
+
+
+class _PoolThread(threading.Thread):
+    def __init__(self, pool: ThreadPool, number: int):
+        super().__init__(name=f"penstock-task-{number}", daemon=True)
+        self.penstock_pool = pool
+        self.current: TaskFuture | None = None
+
+    def run(self) -> None:
+        try:
+            self.penstock_pool.work(self)
+        finally:
+            self.penstock_pool.thread_ends()
+
+
+class _LoopThread:
+    """One event loop in a thread of its own, for all coroutine tasks that a run submits."""
+
+    def __init__(self, max_workers: int):
+        import asyncio  # lazy: 30 ms, for async tasks only
+
+        self._asyncio = asyncio
+        self._loop = asyncio.new_event_loop()
+        self._slots = asyncio.Semaphore(max(max_workers, 1))
+        self._tasks: set[Any] = set()
+        self._thread = threading.Thread(target=self._run, name="penstock-task-loop", daemon=True)
+        self._thread.start()
+
+    def enqueue(self, future: TaskFuture) -> None:
+        context = future.context
+        if context is not None and future.claim():
+            self._loop.call_soon_threadsafe(lambda: self._begin(future, context))
+
+    def interrupt(self) -> None:
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _begin(self, future: TaskFuture, context: Any) -> None:
+        task = self._loop.create_task(self._execute(future), context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, future: TaskFuture) -> None:
+        try:
+            async with self._slots:
+                state = await drive_async(life_of(future.call))
+        except BaseException as error:
+            failed = error
+            conclude(future, lambda: _raise(failed))
+        else:
+            conclude(future, lambda: state)
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def _is_ready(future: TaskFuture) -> bool:
+    """Whether nothing that the call depends on is pending: only then may a waiting thread begin it."""
+    call = future.call
+    return all(not is_future(d) or d.done() for d, _ in dependencies_of(call))

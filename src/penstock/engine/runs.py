@@ -1,0 +1,271 @@
+"""What is known, in this process, of a flow run and of a task run while they go on."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
+
+from penstock.core.errors import EpochSuperseded, RunCancelled
+from penstock.core.ids import RunId
+from penstock.core.keys import digest_code
+from penstock.core.records import TaskDefined
+from penstock.core.states import StateType
+from penstock.engine.context import Place, current_task_run
+from penstock.engine.journal import json_fragment
+from penstock.engine.options import FlowOptions, TaskOptions
+from penstock.engine.services import Services
+from penstock.ports import RecordedCall
+
+if TYPE_CHECKING:
+    from penstock.engine.futures import TaskFuture
+    from penstock.engine.runners import Runner
+
+
+class FlowRunContext:
+    """A flow run of this process, in the epoch that the process owns."""
+
+    __slots__ = (
+        "id",
+        "epoch",
+        "flow",
+        "name",
+        "parameters",
+        "services",
+        "parent",
+        "parent_call",
+        "tags",
+        "code_version",
+        "entrypoint",
+        "created_at",
+        "started_at",
+        "recorded",
+        "rerun",
+        "code_changed",
+        "results",
+        "prefix",
+        "log_prints",
+        "call_counts",
+        "ordinals",
+        "place_counts",
+        "type_counts",
+        "lock",
+        "runner",
+        "outstanding",
+        "producers",
+        "cancelled",
+        "cancel_message",
+        "superseded",
+        "stop",
+        "attempt",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: RunId,
+        epoch: int,
+        flow: FlowOptions,
+        name: str,
+        services: Services,
+        parent: "FlowRunContext | None",
+        parent_call: "TaskCall | None",
+        tags: frozenset[str],
+        code_version: str | None,
+        created_at: int,
+    ):
+        self.id, self.flow, self.name, self.services = id, flow, name, services
+        self.parent, self.parent_call, self.tags = parent, parent_call, tags
+        self.code_version, self.created_at = code_version, created_at
+        self.entrypoint = flow.entrypoint
+        self.parameters: dict[str, Any] = {}
+        self.started_at: int | None = None
+        self.results = services.results if flow.result_storage is None else services.open_results(flow.result_storage)
+        settings = services.settings
+        self.log_prints = flow.log_prints if flow.log_prints is not None else (parent.log_prints if parent else settings.log_prints)
+        self.cancelled = Event() if parent is None else parent.cancelled
+        self.cancel_message: str | None = None
+        self.superseded = False
+        self.stop: Callable[[], Any] | None = None
+        self.runner: Runner | None = None
+        self.attempt = 1
+        self.begin_epoch(epoch, recorded={}, code_changed=False)
+
+    def begin_epoch(self, epoch: int, *, recorded: Mapping[str, RecordedCall], code_changed: bool) -> None:
+        """Start counting anew; what `recorded` holds is returned in place of being called again."""
+        self.epoch = epoch
+        self.recorded = recorded
+        self.code_changed = code_changed
+        self.rerun: set[str] = set()
+        self.prefix = f'"{self.id}",{epoch},'
+        self.call_counts: defaultdict[str, count[int]] = defaultdict(count)
+        self.ordinals: defaultdict[str, count[int]] = defaultdict(count)
+        self.place_counts: defaultdict[str, count[int]] = defaultdict(count)
+        self.type_counts: dict[StateType, int] = {}
+        self.lock = Lock()
+        self.outstanding: set[TaskFuture] = set()
+        self.producers: dict[int, tuple[Callable[[], Any], str]] = {}
+
+    def place(self) -> Place:
+        """The run as lake and blocks see it."""
+        return Place(
+            flow_run_id=self.id,
+            epoch=self.epoch,
+            task_run_id=None,
+            code_version=self.code_version,
+            record=self.services.journal.record,
+            now_us=self.services.clock.now_us,
+            count=lambda what: next(self.place_counts[what]),
+        )
+
+    def check_going_on(self) -> None:
+        """Raise if this run is to stop: somebody cancelled it, or another process owns it now."""
+        if self.cancelled.is_set():
+            raise RunCancelled(f"Flow run `{self.name}` is being cancelled: no further step is started.")
+        if self.superseded:
+            raise EpochSuperseded(f"Flow run `{self.name}` was taken over by another process (this one had epoch {self.epoch}).")
+
+    def count_state(self, type_: StateType) -> None:
+        """Take a direct child's end into account for the flow's own."""
+        with self.lock:
+            self.type_counts[type_] = self.type_counts.get(type_, 0) + 1
+
+    def __repr__(self) -> str:
+        return f"<FlowRunContext {self.name} epoch {self.epoch}>"
+
+
+class TaskCall:
+    """One call of a task: what it is called with, and what is known of its run."""
+
+    __slots__ = (
+        "run",
+        "task",
+        "task_id",
+        "args",
+        "kwargs",
+        "exact",
+        "id",
+        "ordinal",
+        "parent",
+        "name",
+        "tags",
+        "wait_for",
+        "upstream",
+        "created_at",
+        "prefix",
+        "attempt",
+        "attempts",
+        "started_at",
+        "call_counts",
+        "place_counts",
+        "inputs",
+    )
+
+    def __init__(
+        self,
+        run: FlowRunContext,
+        task: TaskOptions,
+        *,
+        task_id: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        exact: bool,
+        id: str,
+        ordinal: int,
+        parent: "TaskCall | None",
+        tags: frozenset[str],
+        wait_for: Sequence[Any] | None,
+        created_at: int,
+    ):
+        self.run, self.task, self.task_id, self.args, self.kwargs, self.exact = run, task, task_id, args, kwargs, exact
+        self.id, self.ordinal, self.parent, self.tags = id, ordinal, parent, tags
+        self.wait_for, self.created_at = wait_for, created_at
+        self.name: str | None = None
+        self.upstream: list[str] | None = None
+        self.prefix: str | None = None
+        self.attempt = 0
+        self.attempts: list[list[Any]] | None = None
+        self.started_at: int | None = None
+        self.call_counts: defaultdict[str, count[int]] | None = None
+        self.place_counts: defaultdict[str, count[int]] | None = None
+        self.inputs: dict[str, Any] | None = None
+
+    @property
+    def display_name(self) -> str:
+        """The run's name for people."""
+        return self.name if self.name is not None else f"{self.task.name}-{self.ordinal}"
+
+    def place(self) -> Place:
+        """The run as lake and blocks see it."""
+        services = self.run.services
+        return Place(
+            flow_run_id=self.run.id,
+            epoch=self.run.epoch,
+            task_run_id=self.id,
+            code_version=self.run.code_version,
+            record=services.journal.record,
+            now_us=services.clock.now_us,
+            count=self._count,
+        )
+
+    def _count(self, what: str) -> int:
+        if self.place_counts is None:
+            self.place_counts = defaultdict(count)
+        return next(self.place_counts[what])
+
+    # ---- What is journaled ----
+
+    def seen(
+        self,
+        state_type: str,
+        state_name: str,
+        *,
+        reason: str | None = None,
+        message: str | None = None,
+        ended_at: int | None = None,
+        result: str | None = None,
+        cache_key: str | None = None,
+    ) -> None:
+        """Journal a snapshot of this task run."""
+        prefix = self.prefix
+        if prefix is None:
+            prefix = self.prefix = self._write_prefix()
+        started = "null" if self.started_at is None else self.started_at
+        if reason is None and message is None and cache_key is None and self.attempts is None:
+            # The common case, written without a general encoder: 0.4 µs in place of 2.
+            ended = "null" if ended_at is None else ended_at
+            tail = f'"{state_type}","{state_name}",null,null,{self.attempt},{started},{ended},{"null" if result is None else json_fragment(result)},null,null'
+        else:
+            rest = [state_type, state_name, reason, message, self.attempt, self.started_at, ended_at, result, cache_key, self.attempts]
+            tail = json_fragment(rest)[1:-1]
+        self.run.services.journal.append("task", prefix + tail)
+
+    def _write_prefix(self) -> str:
+        parent = "null" if self.parent is None else f'"{self.parent.id}"'
+        name = "null" if self.name is None else json_fragment(self.name)
+        tags = "null" if self.tags == self.task.tags else json_fragment(sorted(self.tags))
+        upstream = "null" if not self.upstream else json_fragment(self.upstream)
+        return f'{self.run.prefix}"{self.id}","{self.task_id}",{parent},{self.ordinal},{name},{tags},{upstream},{self.created_at},'
+
+    def __repr__(self) -> str:
+        return f"<TaskCall {self.display_name} of {self.run.name}>"
+
+
+TaskRunContext = TaskCall
+
+
+def define_task(services: Services, task: TaskOptions, *, task_id: str, source_hash: str | None) -> None:
+    """Describe a task to the store, once a process."""
+    services.journal.record(
+        TaskDefined(task_id, task.key, task.name, sorted(task.tags), source_hash, task.retry.retries, task.description)
+    )
+
+
+def source_of(task: TaskOptions) -> str | None:
+    """The digest of the task function's code."""
+    return digest_code(task.fn)
+
+
+def current_call() -> TaskCall | None:
+    """The task run that this code is part of."""
+    return current_task_run.get()

@@ -1,0 +1,146 @@
+"""Delta tables as the lake uses them: opening, versions, and what their errors mean."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from penstock.lake.errors import DatasetCorrupt, LakeError, LakeUnavailable, VersionMissing
+from penstock.lake.locations import Target, is_remote
+
+CONFIGURATION: Mapping[str, str | None] = {
+    # Versions and write keys are a promise, so that neither is tidied away after Delta's usual 30 and 7 days.
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.setTransactionRetentionDuration": "interval 3650 days",
+}
+
+# Many of Delta's errors are plain exceptions: their texts are all there is to tell them apart.
+_QUOTES = "Preview of invalid data"
+_BACKTRACE = "   0:"
+_FULL = ("No space left", "quota exceeded")
+_REFUSED = ("ermission", "Read-only", "not permitted", "AccessDenied", "Forbidden", "Unauthorized")
+_UNREACHABLE = ("error sending request", "timed out", "onnection", "dns error", "Could not create local directory")
+_DAMAGED = ("Kernel error", "Json error", "parse parquet", "Parquet error", "Invalid JSON", "Path does not exist")
+
+
+class Conflict(Exception):
+    """Another writer committed first; the write may be planned again. Never leaves the lake."""
+
+
+def find_table(target: Target) -> DeltaTable | None:
+    """Open the newest version of a dataset; none if it has none."""
+    if not is_remote(target.location) and not Path(target.location).is_dir():
+        return None
+    with translated(target):
+        try:
+            return DeltaTable(target.location, storage_options=storage_options(target))
+        except TableNotFoundError:
+            return None
+
+
+def storage_options(target: Target) -> dict[str, str] | None:
+    """The options as Delta takes them."""
+    return dict(target.storage_options) if target.storage_options else None
+
+
+@contextmanager
+def translated(target: Target, failures: Sequence[Exception] = ()) -> Iterator[None]:
+    """Turn Delta's errors into ours; `failures` are those of the data's own side, which Delta would only quote."""
+    try:
+        yield
+    except TableNotFoundError:
+        raise
+    except Exception as error:
+        if failures:
+            raise failures[0] from None
+        if _QUOTES in str(error):
+            raise translate(error, target.public_location) from None
+        raise translate(error, target.public_location) from error
+
+
+def load_version(
+    table: DeltaTable, target: Target, *, version: int | None, as_of: datetime | date | str | None
+) -> DeltaTable:
+    """Turn an open table to one of its versions. Raises `VersionMissing`, naming those that there are."""
+    if version is not None and as_of is not None:
+        raise LakeError(f"{target.label}: give version or as_of, not both.")
+    if version is not None:
+        return _load_number(table, target, version)
+    if as_of is not None:
+        return _load_moment(table, target, _as_moment(target, as_of))
+    return table
+
+
+def count_rows(table: DeltaTable) -> tuple[int, int]:
+    """Return a version's rows and the size of its files in bytes, from its log alone where it knows."""
+    files: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    rows = [file.get("num_records") for file in files]
+    counted = sum(n for n in rows if n is not None)
+    return counted if None not in rows else table.to_pyarrow_dataset().count_rows(), sum(f["size_bytes"] for f in files)
+
+
+def arrow_schema(table: DeltaTable) -> pa.Schema:
+    """The columns of a version."""
+    schema: Any = table.schema().to_arrow()  # Any: the stubs do not know that Arrow takes another library's schema
+    return pa.schema(schema)
+
+
+def translate(error: Exception, where: str) -> Exception:
+    """Say what an error of Delta means, in one line and without the rows that some of its messages quote."""
+    text = " ".join(part.strip() for part in str(error).split(_QUOTES)[0].split(_BACKTRACE)[0].splitlines())
+    if isinstance(error, LakeError):
+        return error
+    if isinstance(error, CommitFailedError) or "already exists" in text:
+        return Conflict(text.removeprefix("Failed to commit transaction: "))
+    if any(word in text for word in _FULL):
+        return LakeUnavailable(f"The disk or quota is full: {where} was not changed. Make room and run again.")
+    if any(word in text for word in _REFUSED):
+        return LakeUnavailable(f"Access to {where} was refused ({text}). Check its permissions or credentials.")
+    if any(word in text for word in _UNREACHABLE):
+        return LakeUnavailable(f"{where} cannot be reached: {text}.")
+    if any(word in text for word in _DAMAGED):
+        return DatasetCorrupt(f"What is stored at {where} cannot be read as a dataset: {text}.")
+    return LakeError(f"The lake could not do that at {where}: {text}")
+
+
+def _load_number(table: DeltaTable, target: Target, version: int) -> DeltaTable:
+    newest = table.version()
+    if not 0 <= version <= newest:
+        raise VersionMissing(f"{target.label} has no version {version}: its versions are 0 to {newest}.")
+    if version != newest:
+        try:
+            table.load_as_version(version)
+        except Exception as error:
+            raise VersionMissing(f"{target.label} does not keep version {version} any more ({error}).") from error
+    return table
+
+
+def _load_moment(table: DeltaTable, target: Target, moment: datetime) -> DeltaTable:
+    first: dict[str, Any] = table.history()[-1]
+    began = datetime.fromtimestamp(first["timestamp"] / 1000, UTC)
+    if moment < began:
+        raise VersionMissing(
+            f"{target.label} had no version at {moment:%Y-%m-%d %H:%M:%S} UTC: "
+            f"version {first['version']}, the oldest kept, is of {began:%Y-%m-%d %H:%M:%S.%f} UTC."
+        )
+    table.load_as_version(moment)
+    return table
+
+
+def _as_moment(target: Target, as_of: datetime | date | str) -> datetime:
+    """A date means its end; what has no zone is UTC."""
+    if isinstance(as_of, str):
+        try:
+            as_of = date.fromisoformat(as_of) if len(as_of) == len("2020-04-01") else datetime.fromisoformat(as_of)
+        except ValueError as error:
+            raise LakeError(
+                f"{target.label}: as_of is {as_of!r}; write it like 2020-04-01 or 2020-04-01T12:00:00Z."
+            ) from error
+    if not isinstance(as_of, datetime):
+        as_of = datetime.combine(as_of, time.max)
+    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)

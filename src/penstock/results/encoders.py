@@ -1,0 +1,165 @@
+"""How a value becomes bytes and comes back exactly: JSON where that is exact, Arrow for tables, pickle for the rest."""
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core.errors import InvalidDefinition, MissingExtra, ResultNotStorable
+
+JSON, PICKLE, CLOUDPICKLE, TEXT, BYTES, TABLE, FRAME = "j", "p", "c", "t", "b", "a", "f"
+COMPRESSED = "z"
+"""Prefix of a tag: the bytes are compressed with zlib."""
+
+JSON_DEPTH_MAX = 50
+_JSON_SCALARS = frozenset({bool, int, str, type(None)})
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Bytes, and the tag of what wrote them."""
+
+    tag: str
+    data: bytes
+
+
+def encode(value: Any, serializer: str | None = None) -> Encoded:
+    """Write a value; `serializer` is `json`, `pickle`, `compressed/json`, `compressed/pickle`, or none to choose by type.
+
+    Raises `ResultNotStorable`, naming the type and what to do.
+    """
+    if serializer is not None:
+        return _encode_as(value, serializer)
+    kind = type(value)
+    if kind is str:
+        try:
+            return Encoded(TEXT, value.encode())
+        except UnicodeEncodeError:
+            return _pickle(value)  # lone surrogates
+    if kind is bytes:
+        return Encoded(BYTES, value)
+    if _is_json_exact(value, 0):
+        return Encoded(JSON, _dumps(value).encode("utf-8", "surrogatepass"))
+    module = kind.__module__.partition(".")[0]
+    if module == "pyarrow" and kind.__name__ == "Table":
+        return Encoded(TABLE, _write_table(value))
+    if module == "pandas" and kind.__name__ == "DataFrame" and (data := _write_frame(value)) is not None:
+        return Encoded(FRAME, data)
+    return _pickle(value)
+
+
+def decode(tag: str, data: bytes) -> Any:
+    """Read a value back. Unpickles: only ever called on bytes from the user's own result storage."""
+    if tag.startswith(COMPRESSED):
+        import zlib  # lazy: only for compressed results
+
+        return decode(tag[1:], zlib.decompress(data))
+    return _DECODERS[tag](data)
+
+
+def check_serializer(serializer: Any) -> str | None:
+    """Check what a decorator was given as `result_serializer`. Raises `InvalidDefinition`."""
+    if serializer is None or serializer in SERIALIZERS:
+        return serializer  # type: ignore[no-any-return]  # one of SERIALIZERS
+    raise InvalidDefinition(f"`result_serializer` is {serializer!r}; expected one of {', '.join(SERIALIZERS)}.")
+
+
+SERIALIZERS = ("json", "pickle", "compressed/json", "compressed/pickle")
+
+
+def _encode_as(value: Any, serializer: str) -> Encoded:
+    if serializer.startswith("compressed/"):
+        import zlib  # lazy: only for compressed results
+
+        inner = _encode_as(value, serializer.removeprefix("compressed/"))
+        return Encoded(COMPRESSED + inner.tag, zlib.compress(inner.data))
+    if serializer == "pickle":
+        return _pickle(value)
+    if not _is_json_exact(value, 0):
+        raise ResultNotStorable(f"A result of type {_name(value)} is not exactly JSON. Use `result_serializer=\"pickle\"`, or return dicts, lists, text and numbers.")
+    return Encoded(JSON, _dumps(value).encode("utf-8", "surrogatepass"))
+
+
+def _is_json_exact(value: Any, depth: int) -> bool:
+    kind = type(value)
+    if kind in _JSON_SCALARS:
+        return True
+    if kind is float:
+        return bool(value == value and abs(value) != float("inf"))
+    if depth >= JSON_DEPTH_MAX:
+        return False
+    if kind is list:
+        return all(_is_json_exact(item, depth + 1) for item in value)
+    if kind is dict:
+        return all(type(key) is str and _is_json_exact(item, depth + 1) for key, item in value.items())
+    return False
+
+
+def _pickle(value: Any) -> Encoded:
+    try:
+        data = pickle.dumps(value, protocol=5)
+        if b"__main__" not in data:
+            return Encoded(PICKLE, data)
+    except Exception:  # pickle raises what the object's own hooks raise; cloudpickle has the last word
+        pass
+    import cloudpickle  # lazy: 20 ms, for what pickle cannot write
+
+    try:
+        return Encoded(CLOUDPICKLE, cloudpickle.dumps(value, protocol=5))
+    except Exception as error:
+        raise ResultNotStorable(
+            f"A result of type {_name(value)} cannot be pickled ({error}). Return plain data, or set `persist_result=False`."
+        ) from error
+
+
+def _name(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _write_table(table: Any) -> bytes:
+    import pyarrow as pa  # lazy: the caller holds a table, so it is loaded
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _write_frame(frame: Any) -> bytes | None:
+    """Write a data frame as Arrow if it comes back equal in types and index; none if not, or without pyarrow."""
+    try:
+        import pyarrow as pa  # lazy: 100 ms
+    except ImportError:
+        return None
+    if any(str(dtype) == "object" for dtype in frame.dtypes) or frame.attrs or frame.columns.dtype.kind not in "OU":
+        return None
+    try:
+        table = pa.Table.from_pandas(frame)
+        back = table.to_pandas()
+    except Exception:  # Arrow says no in many ways; pickle takes what it does not
+        return None
+    same = back.dtypes.equals(frame.dtypes) and back.index.equals(frame.index) and type(back.index) is type(frame.index)
+    return _write_table(table) if same and back.columns.equals(frame.columns) else None
+
+
+def _read_table(data: bytes) -> Any:
+    try:
+        import pyarrow as pa  # lazy: 100 ms
+    except ImportError as error:
+        raise MissingExtra("Reading a table's result", extra="lake") from error
+
+    return pa.ipc.open_stream(data).read_all()
+
+
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
+    JSON: lambda data: json.loads(data.decode("utf-8", "surrogatepass")),
+    TEXT: lambda data: data.decode(),
+    BYTES: bytes,
+    PICKLE: pickle.loads,
+    CLOUDPICKLE: pickle.loads,
+    TABLE: _read_table,
+    FRAME: lambda data: _read_table(data).to_pandas(),
+}

@@ -1,0 +1,210 @@
+"""The result storage of one machine: a folder. Small results go into a pack file per run and process, others into
+files named by their content. Every read is checked against its checksum.
+
+    runs/<run>/<writer>.pack        small results, appended
+    runs/<run>/<digest>.result      larger ones
+    shared/<digest>.result          results that a cache key leads to, which outlive their run
+    cache/<digest of the key>.json  the cache index; an entry is put whole or not at all
+
+A reference is text such as `p:<run>/<writer>:<offset>:<length>:<crc>:<tag>`: where, how long, checksum, encoder.
+"""
+
+import json
+import os
+import shutil
+from binascii import crc32
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from penstock.appendfile import AppendFile, translate
+from penstock.core.errors import ResultCorrupt, ResultMissing
+from penstock.core.keys import digest
+from penstock.ports import CachedResult
+from penstock.results.encoders import Encoded, decode, encode
+
+PACKED_BYTES_MAX = 65_536
+PACKS_OPEN_MAX = 256
+NONE = "none"
+STREAM = "s:"
+"""Prefix of the reference to a list of references, one for each item of a stream."""
+
+
+class FolderResultStore:
+    """Results in a folder; one instance a process, used from any thread.
+
+    >>> import tempfile
+    >>> store = FolderResultStore(Path(tempfile.mkdtemp()), writer="w1")
+    >>> store.get(store.put((1, 2), run_id="r1"))
+    (1, 2)
+    """
+
+    def __init__(self, root: Path, *, writer: str, strict: bool = False):
+        self.root = root
+        self._writer = writer
+        self._strict = strict
+        self._packs: dict[str, AppendFile] = {}
+        self._lock = Lock()
+
+    def put(self, value: Any, *, run_id: str, serializer: str | None = None, key: str | None = None) -> str:
+        """Keep a value and return its reference; with a cache `key` it is kept beyond its run."""
+        if value is None and key is None:
+            return NONE
+        encoded = encode(value, serializer)
+        if key is not None:
+            return self._put_file(encoded, "shared")
+        if len(encoded.data) > PACKED_BYTES_MAX:
+            return self._put_file(encoded, f"runs/{run_id}")
+        return self._put_packed(encoded, run_id)
+
+    def get(self, reference: str) -> Any:
+        """Return the value. Raises `ResultMissing` or `ResultCorrupt`, naming the file."""
+        if reference == NONE:
+            return None
+        kind, place, *rest = reference.split(":")
+        if kind == "p":
+            offset, length, checksum, tag = rest
+            return decode(tag, self._read_packed(place, int(offset), int(length), int(checksum, 16)))
+        length, tag = rest
+        return decode(tag, self._read_file(place, int(length)))
+
+    def exists(self, reference: str) -> bool:
+        """Tell whether the reference still leads to a whole result."""
+        if reference == NONE:
+            return True
+        if reference.startswith(STREAM):
+            return self._exists_stream(reference.removeprefix(STREAM))
+        try:
+            kind, place, *rest = reference.split(":")
+            if kind == "p":
+                self._read_packed(place, int(rest[0]), int(rest[1]), int(rest[2], 16))
+            else:
+                self._read_file(place, int(rest[0]))
+        except (ResultMissing, ResultCorrupt):
+            return False
+        return True
+
+    def _exists_stream(self, manifest: str) -> bool:
+        return self.exists(manifest) and all(self.exists(item) for item in self.get(manifest))
+
+    def find_cached(self, key: str, *, now: int) -> CachedResult | None:
+        """Look a cache key up. An entry that is torn, expired, or leads nowhere is no entry."""
+        try:
+            entry = json.loads((self.root / "cache" / f"{digest(key)}.json").read_bytes())
+            hit = CachedResult(reference=entry["reference"], created_at=entry["created_at"], expires_at=entry["expires_at"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        if hit.expires_at is not None and hit.expires_at <= now:
+            return None
+        return hit if self.exists(hit.reference) else None
+
+    def put_cached(self, key: str, reference: str, *, now: int, expires_at: int | None) -> None:
+        """Let a cache key lead to a result."""
+        entry = {"format": 1, "key": key, "reference": reference, "created_at": now, "expires_at": expires_at}
+        self._write_whole(self.root / "cache" / f"{digest(key)}.json", json.dumps(entry).encode())
+
+    def remove_run(self, run_id: str) -> None:
+        """Drop what was kept for a run; what a cache key leads to lies elsewhere and stays."""
+        with self._lock:
+            pack = self._packs.pop(run_id, None)
+        if pack is not None:
+            pack.close()
+        shutil.rmtree(self.root / "runs" / run_id, ignore_errors=True)
+
+    def close_run(self, run_id: str) -> None:
+        """Cut the run's pack to its length; a later result of the run begins another."""
+        with self._lock:
+            pack = self._packs.pop(run_id, None)
+        if pack is not None:
+            pack.close()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for run_id in list(self._packs):
+            self.close_run(run_id)
+
+    def abandon(self, writer: str) -> None:
+        """Go on as another writer, in a forked child."""
+        for pack in self._packs.values():
+            pack.abandon()
+        self._packs, self._lock, self._writer = {}, Lock(), writer
+
+    def _put_packed(self, encoded: Encoded, run_id: str) -> str:
+        data = encoded.data
+        with self._lock:
+            pack = self._packs.get(run_id)
+            if pack is None:
+                pack = self._open_pack(run_id)
+            offset = pack.append(data)
+            if self._strict:
+                pack.sync(offset)
+        return f"p:{run_id}/{pack.path.stem}:{offset}:{len(data)}:{crc32(data):08x}:{encoded.tag}"
+
+    def _open_pack(self, run_id: str) -> AppendFile:
+        if len(self._packs) >= PACKS_OPEN_MAX:
+            oldest = next(iter(self._packs))
+            self._packs.pop(oldest).close()
+        folder = self.root / "runs" / run_id
+        _make_folder(folder)
+        for n in range(1_000_000):
+            path = folder / f"{self._writer[-12:]}-{n}.pack"
+            if not path.exists():
+                break
+        pack = self._packs[run_id] = AppendFile(path)
+        return pack
+
+    def _put_file(self, encoded: Encoded, folder: str) -> str:
+        name = f"{folder}/{blake2b(encoded.data, digest_size=16).hexdigest()}"
+        path = self.root / f"{name}.result"
+        try:
+            whole = path.stat().st_size == len(encoded.data)
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            self._write_whole(path, encoded.data)
+        return f"f:{name}:{len(encoded.data)}:{encoded.tag}"
+
+    def _write_whole(self, path: Path, data: bytes) -> None:
+        """Write a file so that others see all of it or nothing."""
+        _make_folder(path.parent)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{id(data):x}")
+        try:
+            with open(draft, "wb") as file:
+                file.write(data)
+                if self._strict:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(draft, path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise translate(error, path) from error
+
+    def _read_packed(self, place: str, offset: int, length: int, checksum: int) -> bytes:
+        path = self.root / "runs" / f"{place}.pack"
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                data = file.read(length)
+        except OSError as error:
+            raise ResultMissing(f"The result at {path} cannot be read: {error.strerror}. Run the task again to make it anew.") from error
+        if len(data) != length or crc32(data) != checksum:
+            raise ResultCorrupt(f"The result at byte {offset} of {path} does not match its checksum. Run the task again to make it anew.")
+        return data
+
+    def _read_file(self, name: str, length: int) -> bytes:
+        path = self.root / f"{name}.result"
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ResultMissing(f"The result at {path} cannot be read: {error.strerror}. Run the task again to make it anew.") from error
+        if len(data) != length or blake2b(data, digest_size=16).hexdigest() != path.stem:
+            raise ResultCorrupt(f"The result at {path} does not match its checksum. Run the task again to make it anew.")
+        return data
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise translate(error, folder) from error

@@ -1,0 +1,1 @@
+"""What users import: flows, tasks, futures, states, artifacts, variables and their kin."""

@@ -1,0 +1,203 @@
+"""What runs in a child process: one call after another, each from a packed description, each record sent back at once."""
+
+import pickle
+import random
+import time
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from penstock.core.records import TAGS, Record
+from penstock.core.states import Reason, StateType
+from penstock.engine.context import current_flow_run
+from penstock.engine.execution import life_of
+from penstock.engine.journal import host_name, json_fragment
+from penstock.engine.options import Kind
+from penstock.engine.programs import drive, drive_async
+from penstock.engine.runners.inline import InlineTaskRunner
+from penstock.engine.runs import FlowRunContext, TaskCall
+from penstock.engine.services import Services
+from penstock.engine.states import State
+from penstock.engine.task_life import describe_error
+from penstock.engine.usercalls import CallTaskWithin
+from penstock.results.folder import FolderResultStore
+from penstock.sdk import calls
+
+INLINE_BYTES_MAX = 64 * 1024
+
+
+class RelayJournal:
+    """Stands where the journal stands: sends what is recorded to the process that owns the run."""
+
+    def __init__(self, pipe: Connection):
+        self._pipe = pipe
+        self._lock = Lock()
+
+    def append(self, tag: str, body: str) -> int:
+        """Send a record; the owner journals it."""
+        self.send(("record", tag, body))
+        return 0
+
+    def record(self, record: Record) -> int:
+        """Send a record given as a value."""
+        return self.append(TAGS[type(record)], json_fragment(list(record))[1:-1])
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        """Send anything else."""
+        with self._lock:
+            self._pipe.send_bytes(pickle.dumps(message, protocol=5))
+
+    def flush(self, timeout_seconds: float | None = None) -> None:
+        """What was sent is with the owner."""
+
+
+class RelayConsole:
+    """Stands where the console stands: the owner shows the lines."""
+
+    def __init__(self, journal: RelayJournal):
+        self._journal = journal
+
+    def line(self, level: int, who: str, message: str, *, at_us: int | None = None) -> None:
+        """Send a line."""
+        self._journal.send(("line", level, who, message))
+
+    flood_line = line
+
+
+class ChildClock:
+    """The host's clock."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def main(fd: int) -> None:
+    """Run calls until the parent closes the pipe."""
+    pipe = Connection(fd)
+    journal = RelayJournal(pipe)
+    defined: dict[int, Any] = {}
+    while True:
+        try:
+            payload = pipe.recv_bytes()
+        except (EOFError, OSError):
+            return
+        try:
+            state = _run(payload, journal, defined)
+        except BaseException as error:
+            state = State(StateType.FAILED, message=describe_error(error), data=error, reason=Reason.RAISED)
+        try:
+            journal.send(("state", _pack_state(state)))
+        except OSError:
+            return
+
+
+def _run(payload: bytes, journal: RelayJournal, defined: dict[int, Any]) -> State:
+    content = pickle.loads(payload)
+    call = _rebuild(content, journal, defined)
+    token = current_flow_run.set(call.run)
+    try:
+        if content["bare"]:
+            return _call_bare(call)
+        if call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR):
+            import asyncio  # lazy: 30 ms, for async tasks only
+
+            return asyncio.run(drive_async(life_of(call)))
+        return drive(life_of(call))  # type: ignore[no-any-return]  # State, by the lives' types
+    finally:
+        current_flow_run.reset(token)
+        call.run.results.close_run(call.run.id)  # type: ignore[attr-defined]  # a folder store
+
+
+def _call_bare(call: TaskCall) -> State:
+    effect = CallTaskWithin(call, call.args, call.kwargs)
+    try:
+        if call.task.kind is Kind.COROUTINE:
+            import asyncio  # lazy: 30 ms, for async tasks only
+
+            value = asyncio.run(effect.perform_async())
+        else:
+            value = effect.perform()
+    except BaseException as error:
+        return State(StateType.FAILED, message=describe_error(error), data=error)
+    return State(StateType.COMPLETED, data=value)
+
+
+def _rebuild(content: dict[str, Any], journal: RelayJournal, defined: dict[int, Any]) -> TaskCall:
+    run = _rebuild_run(content, journal, defined)
+    parent = None
+    if content["parent"] is not None:
+        task, task_id, id, ordinal = content["parent"]
+        parent = TaskCall(
+            run, task, task_id=task_id, args=(), kwargs={}, exact=True, id=id, ordinal=ordinal, parent=None, tags=task.tags, wait_for=None, created_at=0
+        )
+    task, task_id, id, ordinal, tags, created_at, exact = content["call"]
+    if content["bare"]:
+        task = replace(task, isolation="thread", timeout_seconds=None)
+    call = TaskCall(
+        run,
+        task,
+        task_id=task_id,
+        args=content["args"],
+        kwargs=content["kwargs"],
+        exact=exact,
+        id=id,
+        ordinal=ordinal,
+        parent=parent,
+        tags=tags,
+        wait_for=None,
+        created_at=created_at,
+    )
+    call.name, call.upstream, call.attempt, call.started_at = content["seen"]
+    return call
+
+
+def _rebuild_run(content: dict[str, Any], journal: RelayJournal, defined: dict[int, Any]) -> FlowRunContext:
+    settings = content["settings"]
+    run_id, epoch, flow, name, tags, code_version, created_at, parameters, log_prints = content["run"]
+    services = Services(
+        settings=settings,
+        orchestrator=None,  # type: ignore[arg-type]  # a child asks nobody: it reports to its owner
+        journal=journal,  # type: ignore[arg-type]  # stands in for it
+        results=_results(settings),
+        clock=ChildClock(),
+        console=RelayConsole(journal),  # type: ignore[arg-type]  # stands in for it
+        principal=content["principal"],
+        entropy=random.randbytes,
+        chance=random.random,
+        sleep=None,
+        watch=lambda run: lambda: None,
+        open_results=lambda storage: _results(settings) if storage is None else storage,
+        default_runner=InlineTaskRunner(),
+        calls=calls,
+        defined=defined,
+    )
+    run = FlowRunContext(
+        id=run_id, epoch=epoch, flow=flow, name=name, services=services, parent=None, parent_call=None, tags=tags, code_version=code_version, created_at=created_at
+    )
+    run.parameters, run.log_prints = parameters, log_prints
+    return run
+
+
+def _results(settings: Any) -> FolderResultStore:
+    return FolderResultStore(Path(settings.effective_results_path), writer=f"{host_name()}-{random.randbytes(6).hex()}", strict=settings.durability == "strict")
+
+
+def _pack_state(state: State) -> bytes:
+    import cloudpickle  # lazy: the parent sent a cloudpickle
+
+    kind, value = "inline", b""
+    try:
+        value = cloudpickle.dumps(state._data if state._load is None else state.result(raise_on_failure=False), protocol=5)
+    except Exception as error:
+        if state.type is not StateType.COMPLETED:
+            value = cloudpickle.dumps(RuntimeError(describe_error(state._data)), protocol=5)
+        elif state.result_reference is None:
+            return _pack_state(State(StateType.FAILED, message=f"Its value cannot be sent to the flow's process: {error}"))
+    if state.result_reference is not None and len(value) > INLINE_BYTES_MAX:
+        kind, value = "kept", b""
+    return pickle.dumps((state.type, state.name, state.message, state.reason, state.result_reference, kind, value), protocol=5)

@@ -1,0 +1,249 @@
+"""`@flow`: an ordinary function whose runs are recorded, validated, retried and can be resumed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from functools import update_wrapper
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from penstock.core.errors import InvalidDefinition
+from penstock.core.retries import Delays
+from penstock.engine.bindings import bind_arguments
+from penstock.engine.options import FlowOptions
+from penstock.sdk.declarations import (
+    check_choice,
+    check_function,
+    check_hooks,
+    check_name,
+    check_parameters,
+    check_retry,
+    check_timeout,
+    entrypoint_of,
+    kind_of,
+    name_of,
+)
+from penstock.sdk.parameters import Signature
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RESERVED = ("return_state", "wait_for")
+
+
+class Flow(Generic[P, R]):
+    """A decorated function; call it to run it, here and now, recorded. `.fn` is the function itself."""
+
+    def __init__(self, options: FlowOptions):
+        self.options = options
+        self.signature = Signature(options.fn, options.name)
+        update_wrapper(self, options.fn)
+
+    @property
+    def fn(self) -> Callable[P, R]:
+        """The undecorated function: calling it records nothing."""
+        return self.options.fn
+
+    @property
+    def name(self) -> str:
+        """The flow's name."""
+        return self.options.name
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the flow here and return what it returns; with `return_state=True` its final state.
+
+        Raises what the function raises, `ParameterInvalid` for values that do not fit the signature, `RunFailed` if
+        tasks failed and the function returned nothing.
+        """
+        return_state = bool(kwargs.pop("return_state", False))
+        wait_for: Any = kwargs.pop("wait_for", None)
+        named = bind_arguments(self.fn, args, kwargs)
+        return _launching().run_flow(self, named, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # R
+
+    def resume(self, run_id: str, *, allow_code_change: bool = False, return_state: bool = False) -> R:
+        """Go on with a run of this flow that ended before it was complete, in a new epoch.
+
+        Calls whose record is complete return their recorded result; the rest runs. Raises `NotFound`;
+        `RunNotResumable` if the run is complete, still going on, of another flow, or of other code and
+        `allow_code_change` is not set.
+        """
+        return _launching().resume_flow(self, run_id, allow_code_change=allow_code_change, return_state=return_state)  # type: ignore[no-any-return]  # R
+
+    def with_options(self, **options: Any) -> "Flow[P, R]":
+        """A copy of the flow with other options, named as those of `@flow`."""
+        return Flow(_with_options(self.options, options))
+
+    def validate_parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Coerce values by name to the flow's signature. Raises `ParameterInvalid`."""
+        return self.signature.validate(parameters)
+
+    def parameters_schema(self) -> dict[str, Any]:
+        """The flow's parameters as JSON Schema."""
+        return self.signature.schema()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else _BoundFlow(self, instance)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Flow, (self.options,)
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name}>"
+
+    def on_completion(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Have `hook(flow, run, state)` called when a run completes."""
+        return self._add_hook("on_completion", hook)
+
+    def on_failure(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Have `hook(flow, run, state)` called when a run fails."""
+        return self._add_hook("on_failure", hook)
+
+    def on_cancellation(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Have `hook(flow, run, state)` called when a run is cancelled."""
+        return self._add_hook("on_cancellation", hook)
+
+    def on_crashed(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Have `hook(flow, run, state)` called when a run crashed."""
+        return self._add_hook("on_crashed", hook)
+
+    def on_running(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Have `hook(flow, run, state)` called when a run begins."""
+        return self._add_hook("on_running", hook)
+
+    def _add_hook(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        hooks = self.options.hooks
+        self.options = replace(self.options, hooks=replace(hooks, **{name: (*getattr(hooks, name), hook)}))
+        return hook
+
+
+class _BoundFlow:
+    """A flow that is a method, with the instance that it was taken from."""
+
+    def __init__(self, subject: Flow[Any, Any], instance: Any):
+        self._flow, self._instance = subject, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._flow(self._instance, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._flow, name)
+
+
+@overload
+def flow(__fn: Callable[P, R]) -> Flow[P, R]: ...
+
+
+@overload
+def flow(
+    __fn: Literal[None] = None,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    version: str | None = None,
+    flow_run_name: str | Callable[..., str] | None = None,
+    retries: int | None = None,
+    retry_delay_seconds: Delays | None = None,
+    retry_jitter_factor: float | None = None,
+    timeout_seconds: float | None = None,
+    validate_parameters: bool = True,
+    task_runner: Any = None,
+    persist_result: bool | None = None,
+    result_storage: Any = None,
+    result_serializer: str | None = None,
+    cache_result_in_memory: bool = True,
+    log_prints: bool | None = None,
+    on_running: Any = None,
+    on_completion: Any = None,
+    on_failure: Any = None,
+    on_cancellation: Any = None,
+    on_crashed: Any = None,
+    durability: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+
+
+def flow(__fn: Any = None, **options: Any) -> Any:
+    """Make a function a flow.
+
+    Parameters are validated and coerced by the signature's types. `retries` runs the function again in a new epoch:
+    calls that completed return what they returned. `flow_run_name` is a template such as `"{color}-{year}"` or a
+    callable. Options that make no sense raise `InvalidDefinition` here.
+
+    >>> @flow(log_prints=True)
+    ... def hello(name: str = "world") -> int:
+    ...     return len(name)
+    >>> hello.name
+    'hello'
+    """
+    if __fn is None:
+        return lambda fn: flow(fn, **options)
+    fn = check_function(__fn, decorator="flow")
+    check_parameters(fn, decorator="flow", reserved=RESERVED)
+    kind = kind_of(fn)
+    name = options.pop("name", None)
+    description = options.pop("description", None) or (getattr(fn, "__doc__", None) or "").strip() or None
+    base = FlowOptions(
+        fn=fn,
+        kind=kind,
+        name=check_name(name_of(fn).replace("_", "-") if name is None else name, what="flow"),
+        description=description,
+        entrypoint=entrypoint_of(fn),
+    )
+    return Flow(_with_options(base, options))
+
+
+_KNOWN = frozenset(f.name for f in fields(FlowOptions)) - {"fn", "kind", "retry", "hooks", "entrypoint"} | {
+    "retries",
+    "retry_delay_seconds",
+    "retry_jitter_factor",
+    "on_running",
+    "on_completion",
+    "on_failure",
+    "on_cancellation",
+    "on_crashed",
+}
+_HOOKS = ("on_running", "on_completion", "on_failure", "on_cancellation", "on_crashed")
+
+
+def _with_options(base: FlowOptions, given: Mapping[str, Any]) -> FlowOptions:
+    unknown = sorted(set(given) - _KNOWN)
+    if unknown:
+        raise InvalidDefinition(f"@flow has no option `{unknown[0]}`. It has: {', '.join(sorted(_KNOWN))}.")
+    changed = dict(given)
+    if "name" in changed:
+        changed["name"] = check_name(changed["name"], what="flow")
+    if "timeout_seconds" in changed:
+        changed["timeout_seconds"] = check_timeout(changed["timeout_seconds"])
+    if "tags" in changed:
+        changed["tags"] = frozenset(changed["tags"] or ())
+    check_choice(changed.get("durability"), ("batched", "strict"), what="durability")
+    check_choice(changed.get("result_serializer"), ("json", "pickle", "compressed/json", "compressed/pickle"), what="result_serializer")
+    if "task_runner" in changed:
+        changed["task_runner"] = _check_runner(changed["task_runner"])
+    policy = base.retry
+    if any(name in changed for name in ("retries", "retry_delay_seconds", "retry_jitter_factor")):
+        changed["retry"] = check_retry(
+            changed.pop("retries", None),
+            changed.pop("retry_delay_seconds", policy.delays or None),
+            changed.pop("retry_jitter_factor", policy.jitter_factor),
+            default=policy.retries,
+        )
+    hooks = {name: changed.pop(name) for name in _HOOKS if name in changed}
+    if hooks:
+        checked = check_hooks(**hooks)
+        changed["hooks"] = replace(base.hooks, **{name: getattr(checked, name) for name in hooks})
+    return replace(base, **changed)
+
+
+def _check_runner(runner: Any) -> Any:
+    if runner is None:
+        return None
+    if isinstance(runner, type):
+        runner = runner()
+    if not hasattr(runner, "start"):
+        raise InvalidDefinition(f"`task_runner` must be a task runner such as ThreadPoolTaskRunner(max_workers=8), got {runner!r:.100}.")
+    return runner
+
+
+def _launching() -> Any:
+    from penstock.sdk import launching  # lazy: the engine and the store's client, 90 ms, at the first run
+
+    return launching

@@ -1,0 +1,131 @@
+"""Running and resuming flows: from a decorated function and its arguments to the engine.
+
+Loads with the engine at the first run.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+from penstock.core.errors import RunNotResumable
+from penstock.core.ids import RunId, parse_id, time_ordered_id
+from penstock.core.names import run_name
+from penstock.engine.bindings import format_name, spread_arguments
+from penstock.engine.context import current_flow_run, current_tags, current_task_run
+from penstock.engine.flow_life import Launch, flow_life, list_recorded, subflow_identity
+from penstock.engine.interrupts import accept_interrupts
+from penstock.engine.options import Kind
+from penstock.engine.programs import drive, drive_async
+from penstock.engine.runs import FlowRunContext
+from penstock.engine.services import Services
+from penstock.ports import GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
+from penstock.sdk import wiring
+from penstock.sdk.flows import Flow
+from penstock.sdk.parameters import describe, restore
+
+AnyFlow = Flow[Any, Any]
+
+
+def run_flow(subject: AnyFlow, named: Mapping[str, Any], *, wait_for: Any, return_state: bool) -> Any:
+    """Run a flow with arguments by name: on its own, or as a subflow of the run that this code is part of."""
+    parent = current_flow_run.get()
+    if parent is None:
+        services = wiring.services()
+        launch = make_launch(subject, services, named, run_id=new_run_id(services))
+    else:
+        launch = _launch_inside(subject, parent, named)
+    return _drive(replace(launch, wait_for=wait_for) if wait_for else launch, return_state=return_state)
+
+
+def resume_flow(subject: AnyFlow, run_id: str, *, allow_code_change: bool, return_state: bool) -> Any:
+    """Go on with a run in a new epoch; see `Flow.resume`."""
+    services = wiring.services()
+    services.journal.flush()
+    taken, recorded, changed = _take(subject, services, RunId(parse_id(run_id)), allow_code_change)
+    named = restore(taken.run.parameters or {}, services.results.get)
+    launch = make_launch(subject, services, named, run_id=taken.run.id, name=taken.run.name)
+    return _drive(replace(launch, taken=taken, recorded=recorded, code_changed=changed), return_state=return_state)
+
+
+def make_launch(subject: AnyFlow, services: Services, named: Mapping[str, Any], *, run_id: RunId, name: str | None = None) -> Launch:
+    """Everything that a run of the flow begins with; `name` is that of a run which exists already."""
+    options = subject.options
+    return Launch(
+        flow=options,
+        subject=subject,
+        services=services,
+        named=named,
+        parent=None,
+        parent_call=None,
+        id=run_id,
+        name=name or run_name(int(run_id[-10:], 16)),
+        tags=current_tags.get() | options.tags,
+        code_version=code_version_of(options.fn),
+        validate=subject.signature.validate if options.validate_parameters else dict,
+        describe=describe,
+        spread=partial(spread_arguments, options.fn),
+        rename=partial(_name_run, subject) if name is None else lambda _: None,
+    )
+
+
+def new_run_id(services: Services) -> RunId:
+    """A fresh id for a top-level run."""
+    return RunId(time_ordered_id(services.clock.now_us(), services.entropy(10)))
+
+
+def code_version_of(fn: Callable[..., Any]) -> str | None:
+    """The version of a flow's code: a digest of the file that it is in, or none where there is no file."""
+    code = getattr(fn, "__code__", None)
+    if code is None or not os.path.isfile(code.co_filename):
+        return None
+    try:
+        with open(code.co_filename, "rb") as file:
+            return blake2b(file.read(), digest_size=8).hexdigest()
+    except OSError:
+        return None
+
+
+def _launch_inside(subject: AnyFlow, parent: FlowRunContext, named: Mapping[str, Any]) -> Launch:
+    call = current_task_run.get()
+    run_id = subflow_identity(parent, subject.options, named, parent_call=call)
+    return replace(make_launch(subject, parent.services, named, run_id=run_id), parent=parent, parent_call=call)
+
+
+def _name_run(subject: AnyFlow, parameters: Mapping[str, Any]) -> str | None:
+    template = subject.options.flow_run_name
+    return None if template is None else format_name(template, parameters, what=f"flow_run_name of `{subject.name}`")
+
+
+def _drive(launch: Launch, *, return_state: bool) -> Any:
+    if launch.flow.kind is Kind.COROUTINE:
+        return _drive_async(launch, return_state=return_state)
+    with accept_interrupts():
+        state = drive(flow_life(launch))
+    return state if return_state else state.result()
+
+
+async def _drive_async(launch: Launch, *, return_state: bool) -> Any:
+    with accept_interrupts():
+        state = await drive_async(flow_life(launch))
+    return state if return_state else state.result()
+
+
+def _take(subject: AnyFlow, services: Services, run_id: RunId, allow_code_change: bool) -> tuple[RunTaken, dict[str, RecordedCall], bool]:
+    run = services.orchestrator.ask(GetFlowRun(id=run_id), services.principal)
+    if run.flow_name != subject.name:
+        raise RunNotResumable(f"Run `{run.name}` is of flow `{run.flow_name}`, not of `{subject.name}`.")
+    version = code_version_of(subject.fn)
+    changed = run.code_version is not None and version is not None and run.code_version != version
+    if changed and not allow_code_change:
+        raise RunNotResumable(
+            f"The code of flow `{subject.name}` changed since run `{run.name}` began. Resume with --allow-code-change "
+            "(allow_code_change=True): tasks whose source changed, and what depends on them, then run again."
+        )
+    request = TakeFlowRun(
+        id=run_id, writer=services.journal.hello(), holder_alive=wiring.holder_alive(run), message="Resumed.", code_version=version
+    )
+    taken = services.orchestrator.ask(request, services.principal)
+    return taken, list_recorded(services, run_id), changed

@@ -1,0 +1,309 @@
+"""The composition root of a process that runs flows: settings become services, once, and again when settings change.
+
+This is the one place that builds the store, the journal and the result storage, and the one that knows whether runs
+are recorded in this process or by a server.
+"""
+
+import atexit
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from penstock.appendfile import translate
+from penstock.core.errors import PenstockError, SettingInvalid, StoreReadOnly
+from penstock.core.ids import time_ordered_id
+from penstock.engine.console import LEVELS, Console
+from penstock.engine.interrupts import reset_after_fork
+from penstock.engine.journal import Journal, JournalOptions
+from penstock.engine.replay import is_alive, sweep
+from penstock.engine.runners.threads import ThreadPoolTaskRunner
+from penstock.engine.services import Services
+from penstock.ports import FindCancellations, FlowRun, Orchestrator, Principal, ResultStore
+from penstock.results.folder import FolderResultStore
+from penstock.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from penstock.engine.runs import FlowRunContext
+
+
+class SystemClock:
+    """The host's clock."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class _Process:
+    """What this process has built so far."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.services: Services | None = None
+        self.orchestrator: Orchestrator | None = None
+        self.orchestrator_settings: Settings | None = None
+        self.stores: dict[str, ResultStore] = {}
+        self.watcher: Watcher | None = None
+
+    def close(self) -> None:
+        services, self.services = self.services, None
+        watcher, self.watcher = self.watcher, None
+        if watcher is not None:
+            watcher.close()
+        try:
+            if services is not None:
+                services.journal.close()
+        finally:
+            for store in self.stores.values():
+                close = getattr(store, "close", None)
+                if close is not None:
+                    close()
+            self.stores = {}
+            orchestrator, self.orchestrator = self.orchestrator, None
+            if orchestrator is not None:
+                orchestrator.close()
+
+    def forget_after_fork(self) -> None:
+        """A forked child builds its own; what the parent holds is let go without touching it."""
+        if self.services is not None:
+            self.services.journal.abandon()
+        for store in self.stores.values():
+            abandon = getattr(store, "abandon", None)
+            if abandon is not None:
+                abandon(os.urandom(6).hex())
+        reset_after_fork()
+        self.__init__()  # type: ignore[misc]  # anew, locks included
+
+
+_process = _Process()
+
+
+def current_settings() -> Settings:
+    """The settings as the environment and the profile have them now."""
+    return load_settings()
+
+
+def services() -> Services:
+    """What runs in this process work with; built at the first run, and anew when the settings have changed."""
+    settings = load_settings()
+    known = _process.services
+    if known is not None and known.settings == settings:
+        return known
+    with _process.lock:
+        if _process.services is None or _process.services.settings != settings:
+            if _process.services is not None:
+                _process.close()
+            _process.services = _build(settings)
+        return _process.services
+
+
+def open_orchestrator(settings: Settings | None = None) -> Orchestrator:
+    """The orchestrator that the settings name: this process's own, over its database, or a server."""
+    settings = settings or load_settings()
+    with _process.lock:
+        known = _process.orchestrator
+        if known is not None and _process.orchestrator_settings == settings:
+            return known
+        if _process.services is not None or known is not None:
+            _process.close()
+        _process.orchestrator = _open(settings)
+        _process.orchestrator_settings = settings
+        return _process.orchestrator
+
+
+def result_store() -> ResultStore:
+    """The result storage of the current settings."""
+    return _open_results(load_settings(), None)
+
+
+def holder_alive(run: FlowRun) -> bool:
+    """Whether the process that owns the run lives; another host's is taken to."""
+    if run.writer_id is None:
+        return False
+    if run.state.is_final:
+        return False
+    return is_alive(load_settings().journals_path, run.writer_id, host=run.host)
+
+
+def sweep_dead_writers() -> list[str]:
+    """Bring what dead processes of this host recorded into the store, and mark their unfinished runs CRASHED."""
+    settings = load_settings()
+    return sweep(settings.journals_path, open_orchestrator(settings), target=target_of(settings))
+
+
+def flush() -> None:
+    """Wait until everything that this process recorded is in the store."""
+    if _process.services is not None:
+        _process.services.journal.flush()
+
+
+def shut_down() -> None:
+    """Close what this process has built; the next run builds it anew."""
+    with _process.lock:
+        _process.close()
+
+
+def target_of(settings: Settings) -> str:
+    """The store that a journal is for, without secrets."""
+    if settings.api_url:
+        return settings.api_url
+    parts = urlsplit(settings.effective_database_url)
+    host = f"{parts.hostname or ''}:{parts.port or ''}" if parts.netloc else ""
+    return f"{parts.scheme.partition('+')[0]}://{host}{parts.path}"
+
+
+def make_home(settings: Settings) -> None:
+    """Create the home folder, readable by its owner alone. Raises `StoreReadOnly`."""
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise translate(error, settings.home) from error
+    if not settings.home.is_dir():
+        raise StoreReadOnly(f"{settings.home} is no folder. Set PENSTOCK_HOME to one.")
+
+
+def _build(settings: Settings) -> Services:
+    from penstock.sdk import calls  # flows and tasks know this module, which knows them
+
+    orchestrator = open_orchestrator(settings)
+    clock = SystemClock()
+    target = target_of(settings)
+    sweep(settings.journals_path, orchestrator, target=target)
+    console = Console(
+        level=LEVELS[settings.log_level], shown=settings.logs_to_terminal, color=settings.color and "NO_COLOR" not in os.environ
+    )
+    principal = Principal(workspace=settings.workspace)
+    journal = Journal(
+        settings.journals_path,
+        writer_id=time_ordered_id(clock.now_us(), os.urandom(10)),
+        orchestrator=orchestrator,
+        principal=principal,
+        target=target,
+        options=JournalOptions(
+            batch_records=settings.journal_batch_records,
+            flush_seconds=settings.journal_flush_seconds,
+            backlog_bytes=settings.journal_backlog_mb * 1024 * 1024,
+            strict=settings.durability == "strict",
+        ),
+        on_failure=lambda message: console.line(40, "Penstock", message),
+    )
+    return Services(
+        settings=settings,
+        orchestrator=orchestrator,
+        journal=journal,
+        results=_open_results(settings, None),
+        clock=clock,
+        console=console,
+        principal=principal,
+        entropy=os.urandom,
+        chance=random.random,
+        sleep=None,
+        watch=lambda run: _watch(settings, run),
+        default_runner=ThreadPoolTaskRunner(),
+        calls=calls,
+        open_results=lambda storage: _open_results(settings, storage),
+    )
+
+
+def _open(settings: Settings) -> Orchestrator:
+    if settings.api_url:
+        raise SettingInvalid("PENSTOCK_API_URL is set, and this installation records runs in its own database only. Unset it.")
+    make_home(settings)
+    from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, 130 ms
+    from penstock.store import open_store  # lazy: sqlalchemy, 130 ms
+
+    return LocalOrchestrator(open_store(settings.effective_database_url))
+
+
+def _open_results(settings: Settings, storage: Any) -> ResultStore:
+    if storage is not None and not isinstance(storage, str | os.PathLike):
+        return storage  # type: ignore[no-any-return]  # a result store of the user's own
+    place = os.fspath(storage) if storage is not None else settings.effective_results_path
+    if "://" in str(place) and not str(place).startswith("file://"):
+        raise SettingInvalid(f"Results cannot be kept at {place}: name a folder.")
+    place = os.path.abspath(os.path.expanduser(str(place).removeprefix("file://")))
+    with _process.lock:
+        known = _process.stores.get(place)
+        if known is None:
+            known = _process.stores[place] = FolderResultStore(Path(place), writer=os.urandom(6).hex(), strict=settings.durability == "strict")
+        return known
+
+
+# ---- Watching for cancellation ----
+
+
+class Watcher:
+    """One thread a process: looks whether somebody asked that one of its runs stop, and stops it."""
+
+    def __init__(self, orchestrator: Orchestrator, principal: Principal, poll_seconds: float):
+        self._orchestrator, self._principal, self._poll = orchestrator, principal, poll_seconds
+        self._runs: dict[str, FlowRunContext] = {}
+        self._some = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._look, name="penstock-watch", daemon=True)
+        self._thread.start()
+
+    def add(self, run: "FlowRunContext") -> Callable[[], None]:
+        """Watch a run until what is returned is called."""
+        self._runs[run.id] = run
+        self._some.set()
+
+        def end() -> None:
+            self._runs.pop(run.id, None)
+            if not self._runs:
+                self._some.clear()
+
+        return end
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed = True
+        self._some.set()
+
+    def _look(self) -> None:
+        pause = threading.Event()
+        while not self._closed:
+            self._some.wait()
+            pause.wait(self._poll)
+            watched = dict(self._runs)
+            if self._closed or not watched:
+                continue
+            try:
+                answer = self._orchestrator.ask(FindCancellations(run_ids=list(watched)), self._principal)  # type: ignore[arg-type]
+            except PenstockError:
+                continue  # the store is away: asked again at the next turn
+            for run_id in answer.run_ids:
+                if run_id in watched:
+                    stop_run(watched[run_id])
+
+
+def stop_run(run: "FlowRunContext") -> None:
+    """End what a run is doing in this process."""
+    if run.cancelled.is_set():
+        return
+    run.cancel_message = "Cancelled on request."
+    run.cancelled.set()
+    if run.runner is not None:
+        run.runner.interrupt()
+    stop = run.stop
+    if stop is not None:
+        stop()
+
+
+def _watch(settings: Settings, run: "FlowRunContext") -> Callable[[], None]:
+    with _process.lock:
+        if _process.watcher is None:
+            _process.watcher = Watcher(open_orchestrator(settings), Principal(workspace=settings.workspace), settings.cancel_poll_seconds)
+        return _process.watcher.add(run)
+
+
+atexit.register(shut_down)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _process.forget_after_fork())

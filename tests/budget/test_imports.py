@@ -1,0 +1,52 @@
+"""What `import penstock` may not load: everything that costs milliseconds and is not needed to decorate a function."""
+
+import json
+import subprocess
+import sys
+
+HEAVY = {
+    "alembic",
+    "apprise",
+    "asyncio",
+    "cloudpickle",
+    "cryptography",
+    "deltalake",
+    "duckdb",
+    "fastapi",
+    "httpx",
+    "numpy",
+    "obstore",
+    "pandas",
+    "prometheus_client",
+    "psycopg",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+    "typer",
+    "uvicorn",
+}
+
+
+def test_importing_the_sdk_loads_nothing_heavy() -> None:
+    assert set() == HEAVY & modules_after("import penstock; from penstock import flow, task")
+
+
+def test_decorating_functions_loads_nothing_heavy() -> None:
+    decorated = "from penstock import flow, task\n@task\ndef f(x): ...\n@flow\ndef g(): f(1)"
+    assert set() == HEAVY & modules_after(decorated)
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules loaded after running `code` in a fresh interpreter, beyond what start-up itself loads."""
+    show = "import sys, json; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    loaded = json.loads(run_python(f"{code}\n{show}"))
+    before = json.loads(run_python(show))
+    return set(loaded) - set(before)
+
+
+def run_python(code: str) -> str:
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
