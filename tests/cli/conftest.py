@@ -57,9 +57,7 @@ class Cli:
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._monkeypatch = monkeypatch
 
-    def __call__(
-        self, *arguments: str, typed: str = "", terminal: bool = False, encoding: str = "utf-8"
-    ) -> Outcome:
+    def __call__(self, *arguments: str, typed: str = "", terminal: bool = False, encoding: str = "utf-8") -> Outcome:
         """Run a command in this process; `typed` is what it reads from standard input."""
         out, err = (Stream(terminal=terminal, encoding=encoding) for _ in range(2))
         entered = Stream(terminal=terminal)
@@ -77,13 +75,13 @@ class Cli:
         assert outcome.code == 0, outcome
         return outcome
 
-    def process(self, *arguments: str, environ: Mapping[str, str] = {}, typed: str = "") -> Outcome:  # noqa: B006
+    def process(self, *arguments: str, environ: Mapping[str, str] = {}, typed: str = "") -> Outcome:
         """Run a command as a process of its own."""
         with self.start(*arguments, environ=environ) as process:
             out, err = process.communicate(typed, timeout=120)
         return Outcome(process.returncode, out, err)
 
-    def start(self, *arguments: str, environ: Mapping[str, str] = {}) -> "subprocess.Popen[str]":  # noqa: B006
+    def start(self, *arguments: str, environ: Mapping[str, str] = {}) -> "subprocess.Popen[str]":
         """Start a command as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "penstock.cli.main", *arguments],

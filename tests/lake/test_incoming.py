@@ -98,12 +98,16 @@ def test_types_that_arrow_has_and_datasets_lack_are_kept_as_what_holds_them(data
                 "ns": pa.array([1_000], pa.timestamp("ns", "Europe/Paris")),
                 "half": pa.array([0.5], pa.float16()),
                 "list": pa.array([[1]], pa.large_list(pa.uint8())),
-                "nested": pa.array([{"u": 200, "m": [("k", 1)]}], pa.struct({"u": pa.uint8(), "m": pa.map_("string", "int8")})),
+                "nested": pa.array(
+                    [{"u": 200, "m": [("k", 1)]}], pa.struct({"u": pa.uint8(), "m": pa.map_("string", "int8")})
+                ),
             }
         )
     )
     (row,) = dataset.read().to_pylist()
-    assert (200, 4_000_000_000, "a", "a", 0.5, [1]) == tuple(row[k] for k in ("u8", "u32", "category", "large", "half", "list"))
+    assert (200, 4_000_000_000, "a", "a", 0.5, [1]) == tuple(
+        row[k] for k in ("u8", "u32", "category", "large", "half", "list")
+    )
     assert {"u": 200, "m": [("k", 1)]} == row["nested"]
     assert pa.timestamp("us", "UTC") == dataset.schema().field("ns").type
 
@@ -113,7 +117,7 @@ def test_a_column_of_nulls_only_waits_until_it_has_a_type(dataset: Dataset) -> N
     assert ["x"] == dataset.schema().names
     dataset.write([{"x": 2, "late": "b"}])
     dataset.write(pa.table({"x": [3], "late": pa.nulls(1)}))
-    assert ["b", None, None] == sorted(dataset.read()["late"].to_pylist(), key=str)
+    assert [None, None, "b"] == sorted(dataset.read()["late"].to_pylist(), key=str)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,9 @@ def test_a_parquet_file_that_was_cut_off_is_refused_by_name(dataset: Dataset, fi
     assert (0,) == dataset.versions
 
 
-def test_a_parquet_file_with_a_damaged_page_is_refused_by_name_and_nothing_is_committed(dataset: Dataset, file: Path) -> None:
+def test_a_parquet_file_with_a_damaged_page_is_refused_by_name_and_nothing_is_committed(
+    dataset: Dataset, file: Path
+) -> None:
     pq.write_table(pa.table({"x": list(range(100_000)), "s": ["a"] * 100_000}), file, compression="snappy")
     content = bytearray(file.read_bytes())
     content[1_000:9_000] = bytes(8_000)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def artifact() -> None:
-    """What runs have to show: tables, texts, links, images, progress."""
+    """What runs have to show: tables, texts, charts."""
 
 
 @artifact.command(

@@ -19,7 +19,10 @@ from penstock.cli.session import Session, pass_session
 @click.pass_context
 @pass_session
 def completion(session: Session, context: click.Context, shell: str) -> None:
-    """Print the script that lets a shell complete commands and options."""
+    """Let the shell complete commands.
+
+    Prints the script to do so; see the examples for where it goes.
+    """
     found = get_completion_class(shell)
     assert found is not None
     root = context.find_root()

@@ -78,16 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def invoke(arguments: Sequence[str] | None = None) -> ExitCode | int:
     """Run one command line and return its exit code; whatever went wrong has been said on standard error."""
     terminal = Terminal.of_process(os.environ)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = root.main(
-            args=None if arguments is None else list(arguments),
-            prog_name=PROGRAM,
-            complete_var=COMPLETION_VARIABLE,
-            standalone_mode=False,
-            obj=Session(terminal),
-        )
+        code = _call(list(arguments), Session(terminal))
         terminal.out.flush()
         return code if isinstance(code, int) else ExitCode.OK
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
     except BrokenPipeError:
         _close_quietly()
         return ExitCode.READER_GONE
@@ -103,6 +100,17 @@ def invoke(arguments: Sequence[str] | None = None) -> ExitCode | int:
     except PenstockError as error:
         terminal.fail(str(error))
         return ExitCode.FAILED
+
+
+def _call(arguments: list[str], session: Session) -> object:
+    """Run a command, or answer the shell that asks what could complete it. `click.Group.main` would end the process
+    with 1 where the output's reader went away."""
+    if COMPLETION_VARIABLE in os.environ:
+        from click.shell_completion import shell_complete  # lazy: asked for by shells only
+
+        return shell_complete(root, {}, PROGRAM, COMPLETION_VARIABLE, os.environ[COMPLETION_VARIABLE])
+    with root.make_context(PROGRAM, arguments, obj=session) as context:
+        return root.invoke(context)
 
 
 def _close_quietly() -> None:

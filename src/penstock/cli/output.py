@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
+from penstock.cli.exits import ExitCode
 from penstock.cli.text import as_json, harmless, harmless_line
 
 if TYPE_CHECKING:
@@ -168,13 +169,15 @@ class Terminal:
             self.out.write(line.rstrip() + "\n")
 
     def confirm(self, what: str, *, yes: bool) -> None:
-        """Ask before something that cannot be undone. Raises `click.Abort` if the answer is no."""
+        """Ask before something that cannot be undone. Raises `click.exceptions.Exit` if the answer is no."""
         if yes:
             return
         if not self.is_interactive:
             raise NeedsConfirmation(f"{harmless(what)} Nobody can be asked here: add --yes to do it.")
         self.err.write(f"{harmless(what)}\n")
-        click.confirm("Go on?", abort=True, err=True)
+        if not click.confirm("Go on?", err=True):
+            self.say("Nothing was done.")
+            raise click.exceptions.Exit(ExitCode.FAILED)
 
     def _cell(self, value: str | Cell) -> Any:
         from rich.text import Text  # lazy: rich, 45 ms

@@ -15,7 +15,10 @@ from penstock.settings import PREFIX, Settings
 
 @click.group(cls=Group)
 def profile() -> None:
-    """Named groups of settings. One is active; PENSTOCK_PROFILE and --profile choose another."""
+    """Named groups of settings.
+
+    One is active; PENSTOCK_PROFILE and --profile choose another.
+    """
 
 
 @profile.command("ls", examples=["penstock profile ls"])

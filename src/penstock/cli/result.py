@@ -54,7 +54,10 @@ class Kept:
 
 @click.group(cls=Group)
 def result() -> None:
-    """Values that runs returned, from your own result storage."""
+    """Values that runs returned.
+
+    They are read from your own result storage, never from the database.
+    """
 
 
 @result.command(

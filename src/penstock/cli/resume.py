@@ -39,8 +39,9 @@ entrypoint_option = click.option(
 @entrypoint_option
 @pass_session
 def resume(session: Session, run: str, allow_code_change: bool, entrypoint: str | None) -> ExitCode:
-    """Go on with a run that failed, crashed or was cancelled: what it completed is not done again.
+    """Go on with a run from what it completed.
 
+    For runs that failed, crashed or were cancelled: what is recorded as complete is not done again.
     RUN is an id, the beginning of one, or the run's name.
     """
     found = get_flow_run(session, run)

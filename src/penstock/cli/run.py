@@ -39,9 +39,10 @@ def run(
     name: str | None,
     tags: tuple[str, ...],
 ) -> ExitCode:
-    """Run a flow from a file (`pipeline.py`) or module (`package.module`), recorded, with no server.
+    """Run a flow from a file or module.
 
-    FLOW may be left out if there is only one. Ctrl-C records the run as CANCELLED.
+    The run is recorded, with no server. PATH is `folder/file.py` or `package.module`; FLOW may be left
+    out if there is only one. Ctrl-C records the run as CANCELLED.
     """
     import penstock  # lazy: the engine, 40 ms
 

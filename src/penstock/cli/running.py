@@ -35,7 +35,7 @@ parameters_option = click.option("--params", metavar="JSON", help="Parameters as
 
 
 def find_flow(target: str) -> "Flow[Any, Any]":
-    """The flow that `PATH[:flow]` means, or the only one of a file. Raises `PenstockError`s that say what is missing."""
+    """The flow that `PATH[:flow]` means, or the only one of a file. Raises `PenstockError`s."""
     from penstock.sdk.loading import load_flow  # lazy: engine, 40 ms
 
     return load_flow(target)

@@ -58,8 +58,9 @@ class ColumnMixed(PenstockError):
 def sql(
     session: Session, query: str, form: str, json_wanted: bool, limit: int, timeout: float, output: Path | None
 ) -> None:
-    """Ask the history in SQL. QUERY is one SELECT, or `-` to read it from standard input.
+    """Ask the history in SQL, read-only.
 
+    QUERY is one SELECT, or `-` to read it from standard input.
     There are the views flow_runs, task_runs, logs, events, artifacts and datasets; nothing else can be seen, and
     nothing can be changed. Dialect and functions are those of the database (SQLite or PostgreSQL).
     """

@@ -20,14 +20,14 @@ from penstock.engine.futures import is_future
 from penstock.engine.inputs import find_dependencies, ids_of, resolve, upstreams_of
 from penstock.engine.interrupts import CancelNow, Interrupted
 from penstock.engine.logs import ERROR, INFO, WARNING, emit
-from penstock.engine.options import FlowOptions
-from penstock.engine.programs import Block, Program, Sleep
+from penstock.engine.options import FlowOptions, Kind
+from penstock.engine.programs import Block, Emit, Program, Sleep
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.services import Services
 from penstock.engine.states import State, is_state
 from penstock.engine.task_life import describe_error, load_result
 from penstock.engine.tracebacks import trim
-from penstock.engine.usercalls import CallFlow
+from penstock.engine.usercalls import CallFlow, NextItem
 from penstock.ports import BeginFlowRun, GetFlowRun, ListRecordedCalls, RecordedCall, RunTaken, TakeFlowRun
 
 
@@ -223,7 +223,10 @@ def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
     _run_hooks(launch, run, run.flow.hooks.on_running, State(StateType.RUNNING, run_id=run.id))
     while True:
         try:
-            value = yield CallFlow(run, args, kwargs)
+            if run.flow.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+                value = yield from _stream(run, args, kwargs)
+            else:
+                value = yield CallFlow(run, args, kwargs)
         except (Interrupted, KeyboardInterrupt, GeneratorExit) as interruption:
             state = _interrupted(run, interruption)
             yield from _stop_tasks(run)
@@ -240,9 +243,21 @@ def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
         else:
             yield from _await_tasks(run)
             state = _settle(run, value)
-        if state.type is not StateType.FAILED or not run.flow.retry.allows(run.attempt) or run.cancelled.is_set():
+        if state.type is not StateType.FAILED or not run.flow.retry.allows(run.attempt) or run.cancelled.is_set() or run.streamed:
             return state
         yield from _begin_retry(launch, run, state)
+
+
+def _stream(run: FlowRunContext, args: Sequence[Any], kwargs: dict[str, Any]) -> Program[None]:
+    """Hand out a generator flow's items; it is retried only before the first, which nobody can take back."""
+    made = run.flow.fn(*args, **kwargs)
+    items = made if run.flow.kind is Kind.ASYNC_GENERATOR else iter(made)
+    while True:
+        more, item = yield NextItem(run, None, items)
+        if not more:
+            return
+        run.streamed = True
+        yield Emit(item)
 
 
 def _await_tasks(run: FlowRunContext) -> Program[None]:

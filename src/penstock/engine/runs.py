@@ -57,6 +57,7 @@ class FlowRunContext:
         "cancel_message",
         "superseded",
         "stop",
+        "streamed",
         "attempt",
     )
 
@@ -86,6 +87,7 @@ class FlowRunContext:
         self.cancelled = Event() if parent is None else parent.cancelled
         self.cancel_message: str | None = None
         self.superseded = False
+        self.streamed = False
         self.stop: Callable[[], Any] | None = None
         self.runner: Runner | None = None
         self.attempt = 1

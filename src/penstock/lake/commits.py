@@ -94,6 +94,8 @@ def commit_first(target: Target, rows: ConformedRows, options: Options) -> Commi
     outer = nearest_dataset(target.location)
     if outer is not None:
         raise DatasetNameInvalid(f"{target.label} cannot lie in {target.location}: {outer} is a dataset itself.")
+    if not set(rows.schema.names) - set(options.partition_by):
+        raise LakeError(f"{target.label} cannot be partitioned by its only columns: {', '.join(options.partition_by)}.")
     signature = _sign(rows, options)
     with translated(target, rows.failures):
         write_deltalake(
@@ -103,7 +105,8 @@ def commit_first(target: Target, rows: ConformedRows, options: Options) -> Commi
             partition_by=list(options.partition_by) or None,
             configuration=CONFIGURATION,
             storage_options=storage_options(target),
-            commit_properties=_properties(signature, after=-1),
+            # Tried again, a creation that lost its race would become version 1 of a dataset that it never looked at.
+            commit_properties=_properties(signature, after=-1, retries=0),
         )
     table = find_table(target)
     assert table is not None  # it was written

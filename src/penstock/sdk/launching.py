@@ -4,7 +4,7 @@ Loads with the engine at the first run.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
@@ -18,9 +18,10 @@ from penstock.engine.context import current_flow_run, current_tags, current_task
 from penstock.engine.flow_life import Launch, flow_life, list_recorded, subflow_identity
 from penstock.engine.interrupts import accept_interrupts
 from penstock.engine.options import Kind
-from penstock.engine.programs import drive, drive_async
+from penstock.engine.programs import drive, drive_async, drive_stream, drive_stream_async
 from penstock.engine.runs import FlowRunContext
 from penstock.engine.services import Services
+from penstock.engine.states import State
 from penstock.ports import GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
 from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
@@ -100,8 +101,13 @@ def _name_run(subject: AnyFlow, parameters: Mapping[str, Any]) -> str | None:
 
 
 def _drive(launch: Launch, *, return_state: bool) -> Any:
-    if launch.flow.kind is Kind.COROUTINE:
+    kind = launch.flow.kind
+    if kind is Kind.COROUTINE:
         return _drive_async(launch, return_state=return_state)
+    if kind is Kind.GENERATOR:
+        return _iterate(launch)
+    if kind is Kind.ASYNC_GENERATOR:
+        return _iterate_async(launch)
     with accept_interrupts():
         state = drive(flow_life(launch))
     return state if return_state else state.result()
@@ -111,6 +117,22 @@ async def _drive_async(launch: Launch, *, return_state: bool) -> Any:
     with accept_interrupts():
         state = await drive_async(flow_life(launch))
     return state if return_state else state.result()
+
+
+def _iterate(launch: Launch) -> Generator[Any, None, None]:
+    with accept_interrupts():
+        state = yield from drive_stream(flow_life(launch))
+    if not state.is_completed():
+        raise state.error()
+
+
+async def _iterate_async(launch: Launch) -> AsyncIterator[Any]:
+    ended: list[State] = []
+    with accept_interrupts():
+        async for item in drive_stream_async(flow_life(launch), ended.append):
+            yield item
+    if not ended[0].is_completed():
+        raise ended[0].error()
 
 
 def _take(subject: AnyFlow, services: Services, run_id: RunId, allow_code_change: bool) -> tuple[RunTaken, dict[str, RecordedCall], bool]:
