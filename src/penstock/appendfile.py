@@ -120,4 +120,6 @@ def translate(error: OSError, path: Path) -> StoreFull | StoreReadOnly:
     """Say what an operating system's error means for a file that we keep."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StoreFull(f"No space is left to write {path}. Free some, or set PENSTOCK_HOME to another disk.")
-    return StoreReadOnly(f"{path} cannot be written: {error.strerror}. Check its owner and permissions, or set PENSTOCK_HOME to another folder.")
+    return StoreReadOnly(
+        f"{path} cannot be written: {error.strerror}. Check its owner and permissions, or set PENSTOCK_HOME to another folder."
+    )

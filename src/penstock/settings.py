@@ -68,31 +68,70 @@ def _setting(default: Any, parse: Callable[[str], Any] = str, *, about: str, sec
 class Settings:
     """Everything that can be set; `PENSTOCK_<NAME>` sets `<name>`."""
 
-    home: Path = _setting(Path(HOME_DEFAULT), Path, about="The folder that holds database, journals, results and profiles.")
+    home: Path = _setting(
+        Path(HOME_DEFAULT), Path, about="The folder that holds database, journals, results and profiles."
+    )
     profile: str = _setting(PROFILE_DEFAULT, about="The active profile.")
-    database_url: str | None = _setting(None, about="SQLAlchemy URL of the database; SQLite in the home folder if unset.", secret=True)
-    api_url: str | None = _setting(None, about="The server's API; runs are recorded embedded, with no server, if unset.")
+    database_url: str | None = _setting(
+        None, about="SQLAlchemy URL of the database; SQLite in the home folder if unset.", secret=True
+    )
+    api_url: str | None = _setting(
+        None, about="The server's API; runs are recorded embedded, with no server, if unset."
+    )
     api_key: str | None = _setting(None, about="The key that the API asks for.", secret=True)
     workspace: str = _setting("default", about="The workspace that runs belong to.")
-    results_path: str | None = _setting(None, about="Where results are kept: a folder or an object-store address; `results` in the home folder if unset.")
-    lake_path: str | None = _setting(None, about="Where datasets are kept: a folder or an object-store address; `lake` in the home folder if unset.")
-    persist_results: bool = _setting(True, _parse_bool, about="Keep results, so that runs can be resumed and retried from where they stopped.")
-    durability: str = _setting("batched", _parse_choice("batched", "strict"), about="`strict` adds one fsync per step, so that power loss costs nothing.")
-    journal_batch_records: int = _setting(2_000, _parse_count, about="Records that are brought into the database at once, at most.")
-    journal_flush_seconds: float = _setting(0.1, _parse_positive, about="How long a record waits for company before it is brought into the database.")
-    journal_backlog_mb: int = _setting(64, _parse_count, about="Journal that may wait for the database before tasks wait for it, in MB.")
+    results_path: str | None = _setting(
+        None,
+        about="Where results are kept: a folder or an object-store address; `results` in the home folder if unset.",
+    )
+    lake_path: str | None = _setting(
+        None, about="Where datasets are kept: a folder or an object-store address; `lake` in the home folder if unset."
+    )
+    persist_results: bool = _setting(
+        True, _parse_bool, about="Keep results, so that runs can be resumed and retried from where they stopped."
+    )
+    durability: str = _setting(
+        "batched",
+        _parse_choice("batched", "strict"),
+        about="`strict` adds one fsync per step, so that power loss costs nothing.",
+    )
+    journal_batch_records: int = _setting(
+        2_000, _parse_count, about="Records that are brought into the database at once, at most."
+    )
+    journal_flush_seconds: float = _setting(
+        0.1, _parse_positive, about="How long a record waits for company before it is brought into the database."
+    )
+    journal_backlog_mb: int = _setting(
+        64, _parse_count, about="Journal that may wait for the database before tasks wait for it, in MB."
+    )
     log_level: str = _setting("INFO", _parse_level, about="The lowest level that is logged.")
     log_prints: bool = _setting(False, _parse_bool, about="Log what flows and tasks print, unless they say otherwise.")
-    logs_to: str = _setting("store", _parse_choice("store", "local", "none"), about="Where log lines go besides the terminal: the database, a local file, nowhere.")
+    logs_to: str = _setting(
+        "store",
+        _parse_choice("store", "local", "none"),
+        about="Where log lines go besides the terminal: the database, a local file, nowhere.",
+    )
     logs_to_terminal: bool = _setting(True, _parse_bool, about="Show log lines on the terminal (standard error).")
-    extra_loggers: tuple[str, ...] = _setting((), _parse_names, about="Names of standard loggers whose lines belong to the run, separated by commas.")
+    extra_loggers: tuple[str, ...] = _setting(
+        (), _parse_names, about="Names of standard loggers whose lines belong to the run, separated by commas."
+    )
     task_retries: int = _setting(0, int, about="Retries of tasks that do not say.")
-    task_retry_delay_seconds: float = _setting(0.0, _parse_positive, about="Delay between retries of tasks that do not say.")
+    task_retry_delay_seconds: float = _setting(
+        0.0, _parse_positive, about="Delay between retries of tasks that do not say."
+    )
     flow_retries: int = _setting(0, int, about="Retries of flows that do not say.")
-    task_workers_max: int = _setting(32, _parse_count, about="Threads that a run's tasks share, unless its task runner says otherwise.")
-    cancel_poll_seconds: float = _setting(0.5, _parse_positive, about="How often a running process looks whether it is to stop.")
-    cancel_grace_seconds: float = _setting(10.0, _parse_positive, about="How long a cancelled run may take to end by itself.")
-    retention_days: float = _setting(90.0, _parse_positive, about="Ended runs older than this are removed in small passes; 0 keeps them for ever.")
+    task_workers_max: int = _setting(
+        32, _parse_count, about="Threads that a run's tasks share, unless its task runner says otherwise."
+    )
+    cancel_poll_seconds: float = _setting(
+        0.5, _parse_positive, about="How often a running process looks whether it is to stop."
+    )
+    cancel_grace_seconds: float = _setting(
+        10.0, _parse_positive, about="How long a cancelled run may take to end by itself."
+    )
+    retention_days: float = _setting(
+        90.0, _parse_positive, about="Ended runs older than this are removed in small passes; 0 keeps them for ever."
+    )
     color: bool = _setting(True, _parse_bool, about="Colour on the terminal (NO_COLOR is heeded too).")
     test_mode: bool = _setting(False, _parse_bool, about="Set by the test harness.")
 
@@ -167,7 +206,9 @@ def _read_profile(home: Path, wanted: str | None) -> tuple[str, Mapping[str, Any
     path = home / PROFILE_FILE
     if not path.is_file():
         if wanted not in (None, PROFILE_DEFAULT):
-            raise SettingInvalid(f"Profile `{wanted}` does not exist. Create it with `penstock profile create {wanted}`.")
+            raise SettingInvalid(
+                f"Profile `{wanted}` does not exist. Create it with `penstock profile create {wanted}`."
+            )
         return PROFILE_DEFAULT, {}
     import tomllib  # lazy: only where a profile file exists
 

@@ -5,4 +5,11 @@ from penstock.engine.runners.inline import InlineTaskRunner, SequentialTaskRunne
 from penstock.engine.runners.processes import ProcessPoolTaskRunner
 from penstock.engine.runners.threads import ConcurrentTaskRunner, ThreadPoolTaskRunner
 
-__all__ = ["ConcurrentTaskRunner", "InlineTaskRunner", "ProcessPoolTaskRunner", "SequentialTaskRunner", "TaskRunner", "ThreadPoolTaskRunner"]
+__all__ = [
+    "ConcurrentTaskRunner",
+    "InlineTaskRunner",
+    "ProcessPoolTaskRunner",
+    "SequentialTaskRunner",
+    "TaskRunner",
+    "ThreadPoolTaskRunner",
+]

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from penstock.cli.main import TABLE, root
+from penstock.cli.reference import lines
 from tests.cli.conftest import Cli
 
 HEAVY = (
@@ -125,3 +126,8 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(cli: Cli) -> None:
         assert process.stderr is not None
         assert "" == process.stderr.read()
         assert 141 == process.wait(60)
+
+
+def test_the_reference_says_what_the_commands_say() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
+    assert list(lines()) == page.read_text(encoding="utf-8").splitlines(), "renew it: python -m penstock.cli.reference"

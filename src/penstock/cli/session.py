@@ -11,7 +11,7 @@ from penstock.cli.output import Terminal
 from penstock.core.errors import PenstockError
 
 if TYPE_CHECKING:
-    from penstock.ports import Orchestrator, Page, Request, ResultStore
+    from penstock.ports import Orchestrator, Page, Principal, Request, ResultStore
     from penstock.settings import Settings
 
 R = TypeVar("R")
@@ -23,6 +23,7 @@ class Session:
     def __init__(self, terminal: Terminal):
         self.terminal = terminal
         self._orchestrator: Orchestrator | None = None
+        self._principal: Principal | None = None
 
     @property
     def settings(self) -> "Settings":
@@ -33,7 +34,16 @@ class Session:
 
     def ask(self, request: "Request[R]") -> R:
         """Ask the orchestrator. Before the first question, what dead processes left behind is taken in."""
-        return self.orchestrator.ask(request)
+        return self.orchestrator.ask(request, self.principal)
+
+    @property
+    def principal(self) -> "Principal":
+        """Who asks: the user, in the workspace that the settings name."""
+        if self._principal is None:
+            from penstock.ports import Principal  # lazy: ports, 40 ms that `--help` does not need
+
+            self._principal = Principal(workspace=self.settings.workspace)
+        return self._principal
 
     @property
     def orchestrator(self) -> "Orchestrator":

@@ -40,7 +40,9 @@ def call_id(flow_run_id: RunId, key: bytes) -> TaskRunId:
     >>> call_id(RunId("018bcfe5680070008000000000000000"), b"fetch(1)#0")[:12]
     '018bcfe56800'
     """
-    return TaskRunId(flow_run_id[:TIME_HEX_LENGTH] + blake2b(key, digest_size=10, key=bytes.fromhex(flow_run_id)).hexdigest())
+    return TaskRunId(
+        flow_run_id[:TIME_HEX_LENGTH] + blake2b(key, digest_size=10, key=bytes.fromhex(flow_run_id)).hexdigest()
+    )
 
 
 def definition_id(*parts: str) -> str:

@@ -20,7 +20,9 @@ class _Opaque(Exception):
     """A value has no exact written form within the limits."""
 
 
-def write_inputs(args: Sequence[Any], kwargs: Mapping[str, Any], *, describe: Callable[[Any], str | None] | None = None) -> tuple[str, bool]:
+def write_inputs(
+    args: Sequence[Any], kwargs: Mapping[str, Any], *, describe: Callable[[Any], str | None] | None = None
+) -> tuple[str, bool]:
     """Write a call's arguments down, exactly where possible; tells also whether all of it was exact.
 
     `describe` may name values in a way of its own, such as a future by its producer's key.
@@ -90,7 +92,9 @@ def digest_code(function: Callable[..., Any]) -> str | None:
 
 def _code_pieces(code: CodeType) -> Iterator[bytes]:
     yield code.co_code
-    yield repr((code.co_names, code.co_varnames, code.co_freevars, code.co_argcount, code.co_kwonlyargcount, code.co_flags)).encode()
+    yield repr(
+        (code.co_names, code.co_varnames, code.co_freevars, code.co_argcount, code.co_kwonlyargcount, code.co_flags)
+    ).encode()
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _code_pieces(constant)

@@ -67,5 +67,7 @@ def _check_delays(delays: float | Sequence[float] | None) -> tuple[float, ...]:
     listed = (delays,) if isinstance(delays, int | float) else tuple(delays)
     for delay in listed:
         if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= DELAY_SECONDS_MAX:
-            raise InvalidDefinition(f"`retry_delay_seconds` must hold numbers of seconds from 0 to {DELAY_SECONDS_MAX:,.0f}, got {delay!r}.")
+            raise InvalidDefinition(
+                f"`retry_delay_seconds` must hold numbers of seconds from 0 to {DELAY_SECONDS_MAX:,.0f}, got {delay!r}."
+            )
     return tuple(float(delay) for delay in listed)

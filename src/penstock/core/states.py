@@ -95,9 +95,15 @@ DEFAULT_NAMES: Mapping[StateType, str] = MappingProxyType({type_: type_.value.ca
 # Which types may follow which. CRASHED is a presumption: a later fact of the same epoch may replace it.
 TRANSITIONS: Mapping[StateType, frozenset[StateType]] = MappingProxyType(
     {
-        T.SCHEDULED: frozenset({T.SCHEDULED, T.PENDING, T.RUNNING, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.COMPLETED, T.CRASHED}),
-        T.PENDING: frozenset({T.SCHEDULED, T.PENDING, T.RUNNING, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.COMPLETED, T.CRASHED}),
-        T.RUNNING: frozenset({T.RUNNING, T.SCHEDULED, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.COMPLETED, T.CRASHED}),
+        T.SCHEDULED: frozenset(
+            {T.SCHEDULED, T.PENDING, T.RUNNING, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.COMPLETED, T.CRASHED}
+        ),
+        T.PENDING: frozenset(
+            {T.SCHEDULED, T.PENDING, T.RUNNING, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.COMPLETED, T.CRASHED}
+        ),
+        T.RUNNING: frozenset(
+            {T.RUNNING, T.SCHEDULED, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.COMPLETED, T.CRASHED}
+        ),
         T.PAUSED: frozenset({T.SCHEDULED, T.RUNNING, T.PAUSED, T.CANCELLING, T.CANCELLED, T.FAILED, T.CRASHED}),
         T.CANCELLING: frozenset({T.CANCELLED, T.COMPLETED, T.FAILED, T.CRASHED}),
         T.CRASHED: frozenset({T.COMPLETED, T.FAILED, T.CANCELLED, T.RUNNING}),
@@ -189,7 +195,11 @@ def decide(facts: RunFacts, move: Move) -> Verdict:
         return Verdict(False, facts.state, f"epoch {move.epoch} was never begun (the run is in epoch {facts.epoch})")
     if move.target.type in TRANSITIONS[facts.state.type]:
         return Verdict(True, move.target)
-    return Verdict(False, facts.state, f"{facts.state.name} ({facts.state.type}) cannot become {move.target.name} ({move.target.type})")
+    return Verdict(
+        False,
+        facts.state,
+        f"{facts.state.name} ({facts.state.type}) cannot become {move.target.name} ({move.target.type})",
+    )
 
 
 def decide_take(facts: RunFacts, *, holder_alive: bool) -> Verdict:
@@ -206,5 +216,9 @@ def decide_cancel(facts: RunFacts, *, holder_alive: bool, at: int) -> Verdict:
     """Decide what a request to cancel does: a live process is asked to stop, anything else is cancelled at once."""
     if facts.state.is_final:
         return Verdict(False, facts.state, f"it is {facts.state.name} already")
-    name = "Cancelling" if holder_alive and facts.state.type in (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING) else "Cancelled"
+    name = (
+        "Cancelling"
+        if holder_alive and facts.state.type in (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+        else "Cancelled"
+    )
     return Verdict(True, RunState.of(name, at=at, reason=Reason.CANCEL_REQUESTED))

@@ -66,7 +66,9 @@ def rule(when: When, upstreams: Sequence[Upstream]) -> Ruling:
     refused = [u for u in failed if not u.tolerated]
     if refused:
         more = f" So did {len(refused) - 1} more." if len(refused) > 1 else ""
-        return Ruling(Admission.NOT_READY, f"Upstream task run `{refused[0].name}` ended {refused[0].state_name}.{more}")
+        return Ruling(
+            Admission.NOT_READY, f"Upstream task run `{refused[0].name}` ended {refused[0].state_name}.{more}"
+        )
     unwanted = [u for u in skipped if not u.tolerated]
     if unwanted:
         return Ruling(Admission.SKIP_UPSTREAM, f"Upstream task run `{unwanted[0].name}` was skipped.")
@@ -77,5 +79,8 @@ def _rule_one_success(upstreams: Sequence[Upstream], failed: Sequence[Upstream],
     if len(failed) + len(skipped) < len(upstreams):
         return RUN
     if failed:
-        return Ruling(Admission.NOT_READY, f"None of {len(upstreams)} upstream runs succeeded; `{failed[0].name}` ended {failed[0].state_name}.")
+        return Ruling(
+            Admission.NOT_READY,
+            f"None of {len(upstreams)} upstream runs succeeded; `{failed[0].name}` ended {failed[0].state_name}.",
+        )
     return Ruling(Admission.SKIP_UPSTREAM, "Everything upstream was skipped.")

@@ -22,7 +22,7 @@ class Annotation(Generic[T]):
         return f"{self.kind}({self.value!r})"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and bool(self.value == other.value)  # type: ignore[attr-defined]  # same type
+        return type(self) is type(other) and bool(self.value == other.value)
 
     __hash__ = object.__hash__
 

@@ -65,7 +65,9 @@ def format_name(template: str | Callable[..., str], values: Mapping[str, Any], *
             name = Formatter().vformat(template, (), {"parameters": values, **values})
         except (KeyError, IndexError, AttributeError, ValueError, TypeError) as error:
             known = ", ".join(values) or "none"
-            raise InvalidDefinition(f"The {what}, {template!r}, cannot be filled in: {error!r}. Parameters: {known}.") from error
+            raise InvalidDefinition(
+                f"The {what}, {template!r}, cannot be filled in: {error!r}. Parameters: {known}."
+            ) from error
     if not isinstance(name, str):
         raise InvalidDefinition(f"The {what} must be text, got {name!r}.")
     return name[:NAME_CHARACTERS_MAX]

@@ -28,7 +28,13 @@ def cache_key_of(call: "TaskCall", inputs: Mapping[str, Any]) -> str | None:
         key = task.cache_key_fn(call, dict(inputs))
         if key is not None and not isinstance(key, str):
             raise InvalidDefinition(f"The cache_key_fn of `{task.name}` must return text or None, got {key!r:.100}.")
-        return None if key is None else f"{task.key}:{key}"[:KEY_CHARACTERS_MAX] if len(key) < KEY_CHARACTERS_MAX else f"{task.key}:{digest(key)}"
+        return (
+            None
+            if key is None
+            else f"{task.key}:{key}"[:KEY_CHARACTERS_MAX]
+            if len(key) < KEY_CHARACTERS_MAX
+            else f"{task.key}:{digest(key)}"
+        )
     facts = CacheFacts(
         task_key=task.key,
         source_hash=source_of(task),
@@ -76,7 +82,14 @@ def _digest_pandas(value: Any) -> str:
     import pandas  # lazy: the caller holds a frame, so it is loaded
 
     hasher = blake2b(digest_size=16)
-    hasher.update(repr((list(getattr(value, "columns", [value.__class__.__name__])), [str(t) for t in getattr(value, "dtypes", [""])])).encode())
+    hasher.update(
+        repr(
+            (
+                list(getattr(value, "columns", [value.__class__.__name__])),
+                [str(t) for t in getattr(value, "dtypes", [""])],
+            )
+        ).encode()
+    )
     hasher.update(pandas.util.hash_pandas_object(value, index=True).to_numpy().tobytes())
     return hasher.hexdigest()
 
@@ -96,7 +109,11 @@ def _digest_pickled(name: str, value: Any) -> str:
         first = pickle.dumps(value, protocol=5)
         again = pickle.dumps(pickle.loads(first), protocol=5)
     except Exception as error:
-        raise UncacheableInputs(f"The input `{name}` ({type(value).__qualname__}) has no stable content: {error}.") from error
+        raise UncacheableInputs(
+            f"The input `{name}` ({type(value).__qualname__}) has no stable content: {error}."
+        ) from error
     if first != again:
-        raise UncacheableInputs(f"The input `{name}` ({type(value).__qualname__}) has no stable content: its pickles differ.")
+        raise UncacheableInputs(
+            f"The input `{name}` ({type(value).__qualname__}) has no stable content: its pickles differ."
+        )
     return blake2b(first, digest_size=16).hexdigest()

@@ -9,7 +9,7 @@ from penstock.core.ids import call_id, definition_id
 from penstock.core.keys import SCALARS, digest, write_inputs
 from penstock.engine.annotations import annotation_of
 from penstock.engine.context import current_tags
-from penstock.engine.futures import Future, is_future
+from penstock.engine.futures import TaskFuture, is_future
 from penstock.engine.options import TaskOptions
 from penstock.engine.runs import FlowRunContext, TaskCall, define_task, source_of
 
@@ -57,7 +57,9 @@ def make_call(
     )
 
 
-def subflow_id(run: FlowRunContext, flow_name: str, args: Mapping[str, Any], *, parent: TaskCall | None) -> tuple[str, bool]:
+def subflow_id(
+    run: FlowRunContext, flow_name: str, args: Mapping[str, Any], *, parent: TaskCall | None
+) -> tuple[str, bool]:
     """The id of a subflow call, the same in every epoch of the parent; and whether its inputs were written exactly."""
     text, exact = _write_call((), dict(args))
     identity = f"{parent.id if parent is not None else ''}|flow:{flow_name}|{text}"
@@ -92,14 +94,16 @@ def _describe(value: Any) -> str | None:
     return None
 
 
-def _name_future(future: Future) -> str:
+def _name_future(future: TaskFuture) -> str:
     return f"<future {future.task_run_id}>"
 
 
 def _define(run: FlowRunContext, task: TaskOptions) -> str:
     services = run.services
     source_hash = source_of(task)
-    task_id = definition_id(services.principal.workspace, task.key, source_hash or "", ",".join(sorted(task.tags)), task.name)
+    task_id = definition_id(
+        services.principal.workspace, task.key, source_hash or "", ",".join(sorted(task.tags)), task.name
+    )
     with services.lock:
         if len(services.defined) >= DEFINED_MAX:
             services.defined.clear()

@@ -23,7 +23,14 @@ LINES_PER_SECOND = 20.0
 class Console:
     """Writes log lines the way the field knows them: `HH:MM:SS.mmm | INFO    | Flow run 'adj-animal' - text`."""
 
-    def __init__(self, *, level: int = 20, shown: bool = True, color: bool = True, stream: Callable[[], TextIO] = lambda: sys.stderr):
+    def __init__(
+        self,
+        *,
+        level: int = 20,
+        shown: bool = True,
+        color: bool = True,
+        stream: Callable[[], TextIO] = lambda: sys.stderr,
+    ):
         self.level = level
         self.shown = shown
         self._color = color

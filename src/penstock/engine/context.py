@@ -35,7 +35,7 @@ class Place:
         epoch: int,
         task_run_id: str | None,
         code_version: str | None,
-        record: Callable[[Record], None],
+        record: Callable[[Record], object],
         now_us: Callable[[], int],
         count: Callable[[str], int],
     ):
@@ -63,8 +63,18 @@ def get_place(what: str) -> Place:
     """The current run as a place. Raises `NotInRun`, naming `what` was to be done."""
     place = find_place()
     if place is None:
-        raise NotInRun(f"{what} works inside a flow or task run only. Call it from a function decorated with @flow or @task.")
+        raise NotInRun(
+            f"{what} works inside a flow or task run only. Call it from a function decorated with @flow or @task."
+        )
     return place
 
 
-__all__ = ["Place", "current_flow_run", "current_tags", "current_task_run", "current_transaction", "find_place", "get_place"]
+__all__ = [
+    "Place",
+    "current_flow_run",
+    "current_tags",
+    "current_task_run",
+    "current_transaction",
+    "find_place",
+    "get_place",
+]

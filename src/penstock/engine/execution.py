@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from contextvars import copy_context
 from threading import Lock
-from typing import Any
 
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import Future, TaskFuture, is_future
 from penstock.engine.inputs import dependencies_of, is_plain
 from penstock.engine.options import Kind
-from penstock.engine.programs import drive, drive_async
+from penstock.engine.programs import Program, drive, drive_async
 from penstock.engine.runners import Runner
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.states import State
@@ -67,12 +66,14 @@ def interrupted_state(call: TaskCall, error: BaseException) -> State:
     """The state of a call whose life was ended from outside, or by an error of ours, which is told as it is."""
     cancelled = call.run.cancelled.is_set() or not isinstance(error, Exception)
     type_ = StateType.CANCELLED if cancelled else StateType.FAILED
-    state = State(type_, message=describe_error(error), data=error, reason=Reason.CANCEL_REQUESTED if cancelled else Reason.RAISED)
+    state = State(
+        type_, message=describe_error(error), data=error, reason=Reason.CANCEL_REQUESTED if cancelled else Reason.RAISED
+    )
     state.run_id, state.run_name = call.id, call.display_name
     return state
 
 
-def life_of(call: TaskCall) -> Any:
+def life_of(call: TaskCall) -> Program[State]:
     """The program that brings a submitted call to its end; a generator task's value is the list of its items."""
     if call.task.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
         return task_list_life(call)
@@ -84,7 +85,7 @@ def _drive_call(call: TaskCall) -> State:
         import asyncio  # lazy: 30 ms, for async tasks only
 
         return asyncio.run(drive_async(life_of(call)))
-    return drive(life_of(call))  # type: ignore[no-any-return]  # State, by the lives' types
+    return drive(life_of(call))
 
 
 class _Countdown:

@@ -16,12 +16,12 @@ from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, FlowSeen, StateS
 from penstock.core.states import Reason, RunState, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.calls import subflow_id
-from penstock.engine.futures import is_future
-from penstock.engine.inputs import find_dependencies, ids_of, resolve, upstreams_of
+from penstock.engine.futures import is_future, wait
+from penstock.engine.inputs import find_dependencies, ids_of, resolve, state_of, upstreams_of
 from penstock.engine.interrupts import CancelNow, Interrupted
 from penstock.engine.logs import ERROR, INFO, WARNING, emit
 from penstock.engine.options import FlowOptions, Kind
-from penstock.engine.programs import Block, Emit, Program, Sleep
+from penstock.engine.programs import Block, Emit, Program, Sleep, drive
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.services import Services
 from penstock.engine.states import State, is_state
@@ -87,13 +87,29 @@ def flow_life(launch: Launch) -> Program[State]:
             problem, run.parameters = error, dict(named)
     yield from _begin(launch, run, upstream)
     if ruling is not None and ruling.admission is Admission.NOT_READY:
-        return (yield from _end(launch, run, State(StateType.PENDING, "NotReady", ruling.message, reason=Reason.UPSTREAM_FAILED)))
+        return (
+            yield from _end(
+                launch, run, State(StateType.PENDING, "NotReady", ruling.message, reason=Reason.UPSTREAM_FAILED)
+            )
+        )
     if ruling is not None and ruling.admission is not Admission.RUN:
-        return (yield from _end(launch, run, State(StateType.COMPLETED, "Skipped", ruling.message, reason=Reason.SKIPPED_BY_UPSTREAM)))
+        return (
+            yield from _end(
+                launch, run, State(StateType.COMPLETED, "Skipped", ruling.message, reason=Reason.SKIPPED_BY_UPSTREAM)
+            )
+        )
     if problem is not None:
         reason = Reason.PARAMETERS_INVALID if isinstance(problem, ParameterInvalid) else Reason.RAISED
-        return (yield from _end(launch, run, State(StateType.FAILED, message=str(problem), data=problem, reason=reason)))
-    emit(run, None, INFO, f"Beginning flow run '{run.name}' for flow '{run.flow.name}'" + (f" (attempt {run.epoch})" if run.epoch > 1 else ""))
+        return (
+            yield from _end(launch, run, State(StateType.FAILED, message=str(problem), data=problem, reason=reason))
+        )
+    emit(
+        run,
+        None,
+        INFO,
+        f"Beginning flow run '{run.name}' for flow '{run.flow.name}'"
+        + (f" (attempt {run.epoch})" if run.epoch > 1 else ""),
+    )
     watch = None if run.parent is not None else launch.services.watch(run)
     try:
         state = yield from _attempts(launch, run)
@@ -133,7 +149,14 @@ def _recall_subflow(launch: Launch) -> Program[State | None]:
     results, reference = parent.results, known.result
     if not (yield Block(lambda: results.exists(reference))):
         return None
-    state = State(known.state_type, known.state_name, known.message, run_id=launch.id, run_name=launch.name, load=lambda: load_result(results, reference))
+    state = State(
+        known.state_type,
+        known.state_name,
+        known.message,
+        run_id=launch.id,
+        run_name=launch.name,
+        load=lambda: load_result(results, reference),
+    )
     if launch.parent_call is None:
         parent.count_state(state.type)
     return state
@@ -144,7 +167,9 @@ def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str]) -> Prog
     run.started_at = services.clock.now_us()
     if launch.taken is not None:
         return
-    parameters = yield Block(lambda: launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)))
+    parameters = yield Block(
+        lambda: launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id))
+    )
     if run.parent is None:
         request = BeginFlowRun(
             id=run.id,
@@ -212,7 +237,9 @@ def _see_subflow(run: FlowRunContext, parameters: Any, upstream: Sequence[str]) 
 
 def _see_state(run: FlowRunContext, state: RunState, *, result: str | None = None) -> None:
     message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]
-    run.services.journal.record(StateSeen(run.id, run.epoch, state.at, state.type, state.name, state.reason, message, result))
+    run.services.journal.record(
+        StateSeen(run.id, run.epoch, state.at, state.type, state.name, state.reason, message, result)
+    )
 
 
 # ---- Attempts ----
@@ -227,7 +254,12 @@ def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
                 value = yield from _stream(run, args, kwargs)
             else:
                 value = yield CallFlow(run, args, kwargs)
-        except (Interrupted, KeyboardInterrupt, GeneratorExit) as interruption:
+        except GeneratorExit:  # the consumer of a generator flow stopped early: no more effects can be yielded
+            message = "Its consumer stopped before the end."
+            drive(_stop_tasks(run))
+            drive(_end(launch, run, State(StateType.COMPLETED, message=message, reason=Reason.RETURNED)))
+            raise
+        except (Interrupted, KeyboardInterrupt) as interruption:
             state = _interrupted(run, interruption)
             yield from _stop_tasks(run)
             if not isinstance(interruption, Interrupted) or run.parent is not None:
@@ -243,7 +275,12 @@ def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
         else:
             yield from _await_tasks(run)
             state = _settle(run, value)
-        if state.type is not StateType.FAILED or not run.flow.retry.allows(run.attempt) or run.cancelled.is_set() or run.streamed:
+        if (
+            state.type is not StateType.FAILED
+            or not run.flow.retry.allows(run.attempt)
+            or run.cancelled.is_set()
+            or run.streamed
+        ):
             return state
         yield from _begin_retry(launch, run, state)
 
@@ -280,25 +317,29 @@ def _stop_tasks(run: FlowRunContext) -> Program[None]:
         run.runner.interrupt()
     if run.outstanding:
         grace = run.services.settings.cancel_grace_seconds
-        yield Block(lambda: [future.wait(grace) for future in list(run.outstanding)])
+        yield Block(lambda: wait(list(run.outstanding), timeout=grace))
 
 
 def _settle(run: FlowRunContext, value: Any) -> State:
     if is_state(value):
         if value.is_final():
             return value
-        return State(StateType.FAILED, message=f"The flow returned the state {value.name}, which ends nothing.", reason=Reason.RETURNED_FAILED)
+        return State(
+            StateType.FAILED,
+            message=f"The flow returned the state {value.name}, which ends nothing.",
+            reason=Reason.RETURNED_FAILED,
+        )
     if value is None:
         final = settle_counts(run.type_counts)
         return State(final.type, message=final.message, reason=final.reason)
-    dependencies = list(find_dependencies(value)) if not is_future(value) else [(value, False)]
+    dependencies = list(find_dependencies(value))
     if not dependencies:
         return State(StateType.COMPLETED, data=value, reason=Reason.RETURNED)
-    states = [d.state if is_future(d) else d for d, _ in dependencies]
+    states = [state_of(dependency) for dependency, _ in dependencies]
     final = settle([state.type for state in states])
     if final.type is StateType.COMPLETED:
         return State(final.type, message=final.message, data=resolve(value), reason=final.reason)
-    error = next((s.error() for s in states if s.type is not StateType.COMPLETED), None)
+    error = next((state.error() for state in states if state.type is not StateType.COMPLETED), None)
     message = final.message if len(states) > 1 or error is None else describe_error(error)
     return State(final.type, message=message, data=error, reason=final.reason)
 
@@ -307,15 +348,27 @@ def _failure(run: FlowRunContext, error: BaseException) -> State:
     trim(error)
     if run.cancelled.is_set() or isinstance(error, RunCancelled) or type(error).__name__ == "CancelledError":
         message = run.cancel_message or "Cancelled while it ran."
-        return State(StateType.CANCELLED, message=message, data=None if run.cancelled.is_set() else error, reason=Reason.CANCEL_REQUESTED)
+        return State(
+            StateType.CANCELLED,
+            message=message,
+            data=None if run.cancelled.is_set() else error,
+            reason=Reason.CANCEL_REQUESTED,
+        )
     if isinstance(error, RunTimedOut) and run.flow.timeout_seconds is not None:
         return State(StateType.FAILED, "TimedOut", str(error), error, reason=Reason.TIMED_OUT)
-    return State(StateType.FAILED, message=f"Flow run encountered an exception: {describe_error(error)}", data=error, reason=Reason.RAISED)
+    return State(
+        StateType.FAILED,
+        message=f"Flow run encountered an exception: {describe_error(error)}",
+        data=error,
+        reason=Reason.RAISED,
+    )
 
 
 def _interrupted(run: FlowRunContext, interruption: BaseException) -> State:
     if isinstance(interruption, CancelNow) or run.cancelled.is_set():
-        return State(StateType.CANCELLED, message=run.cancel_message or "Cancelled on request.", reason=Reason.CANCEL_REQUESTED)
+        return State(
+            StateType.CANCELLED, message=run.cancel_message or "Cancelled on request.", reason=Reason.CANCEL_REQUESTED
+        )
     if isinstance(interruption, KeyboardInterrupt):
         return State(StateType.CANCELLED, message="Interrupted from the keyboard.", reason=Reason.INTERRUPTED)
     return State(StateType.CANCELLED, message="The time of what called it was up.", reason=Reason.INTERRUPTED)
@@ -325,14 +378,27 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[N
     """Begin a new epoch: what completed is remembered, the rest runs again."""
     services, retry = run.services, run.flow.retry
     delay = retry.delay_seconds(run.attempt, chance=services.chance())
-    emit(run, None, WARNING, f"{state.message} - Retry {run.attempt} of {retry.retries} will start {'immediately' if delay == 0 else f'{delay:g} second(s) from now'}")
-    _see_state(run, RunState(StateType.SCHEDULED, "AwaitingRetry", services.clock.now_us(), Reason.RETRYING, state.message))
+    emit(
+        run,
+        None,
+        WARNING,
+        f"{state.message} - Retry {run.attempt} of {retry.retries} will start {'immediately' if delay == 0 else f'{delay:g} second(s) from now'}",
+    )
+    _see_state(
+        run, RunState(StateType.SCHEDULED, "AwaitingRetry", services.clock.now_us(), Reason.RETRYING, state.message)
+    )
     if delay > 0:
         yield Sleep(delay, run.cancelled, services.sleep)
     yield Block(services.journal.flush)
     run.attempt += 1
     if run.parent is None:
-        request = TakeFlowRun(id=run.id, writer=services.journal.hello(), holder_alive=False, state_name="Retrying", code_version=run.code_version)
+        request = TakeFlowRun(
+            id=run.id,
+            writer=services.journal.hello(),
+            holder_alive=False,
+            state_name="Retrying",
+            code_version=run.code_version,
+        )
         taken = yield Block(lambda: services.orchestrator.ask(request, services.principal))
         epoch = taken.run.epoch
     else:
@@ -377,7 +443,9 @@ def _remember(run: FlowRunContext, state: State) -> Program[None]:
         return
     value, results = state._data, run.results
     try:
-        state.result_reference = yield Block(lambda: results.put(value, run_id=run.id, serializer=run.flow.result_serializer))
+        state.result_reference = yield Block(
+            lambda: results.put(value, run_id=run.id, serializer=run.flow.result_serializer)
+        )
     except ResultNotStorable as error:
         emit(run, None, WARNING, f"{error} The run is complete; its return value is not kept.")
 
@@ -400,6 +468,8 @@ def _run_hooks(launch: Launch, run: FlowRunContext, hooks: Iterable[Any], state:
             emit(run, None, ERROR, f"The hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.")
 
 
-def subflow_identity(parent: FlowRunContext, flow: FlowOptions, named: Mapping[str, Any], *, parent_call: TaskCall | None) -> RunId:
+def subflow_identity(
+    parent: FlowRunContext, flow: FlowOptions, named: Mapping[str, Any], *, parent_call: TaskCall | None
+) -> RunId:
     """The id of a subflow call: the same in every epoch of its parent."""
     return RunId(subflow_id(parent, flow.name, named, parent=parent_call)[0])

@@ -65,7 +65,9 @@ class Future(Generic[T]):
             _wait_for(self, timeout)
         state = self._state
         if state is None:
-            raise UnfinishedRun(f"Task run `{self.call.display_name}` has not ended within {timeout:g} seconds. It goes on.")
+            raise UnfinishedRun(
+                f"Task run `{self.call.display_name}` has not ended within {timeout:g} seconds. It goes on."
+            )
         return state.result(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]  # T, by the task's type
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
@@ -75,7 +77,7 @@ class Future(Generic[T]):
 
             loop = asyncio.get_running_loop()
             ended = loop.create_future()
-            self.add_done_callback(lambda _: loop.call_soon_threadsafe(lambda: ended.done() or ended.set_result(None)))
+            self.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle_once, ended))
             if self.call.run.runner is not None:
                 self.call.run.runner.hurry()
             await asyncio.wait({ended}, timeout=timeout)
@@ -132,7 +134,9 @@ class FutureList(list[Future[T]]):
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[T]:
         """All values in order. Raises the first error met, in order."""
         end = None if timeout is None else monotonic() + timeout
-        return [future.result(None if end is None else max(0.0, end - monotonic()), raise_on_failure) for future in self]
+        return [
+            future.result(None if end is None else max(0.0, end - monotonic()), raise_on_failure) for future in self
+        ]
 
 
 class DoneAndNot(NamedTuple):
@@ -156,7 +160,9 @@ def wait(futures: Iterable[TaskFuture], timeout: float | None = None) -> DoneAnd
     return DoneAndNot(done, set(listed) - done)
 
 
-def as_completed(futures: Sequence[TaskFuture] | Iterable[TaskFuture], timeout: float | None = None) -> Iterator[TaskFuture]:
+def as_completed(
+    futures: Sequence[TaskFuture] | Iterable[TaskFuture], timeout: float | None = None
+) -> Iterator[TaskFuture]:
     """Iterate over futures as they end. Raises `UnfinishedRun` once `timeout` seconds have passed with some left."""
     from queue import Empty, SimpleQueue  # lazy: few flows need it
 
@@ -174,8 +180,15 @@ def as_completed(futures: Sequence[TaskFuture] | Iterable[TaskFuture], timeout: 
             with _blocked():
                 future = ended.get(timeout=None if end is None else max(0.0, end - monotonic()))
         except Empty:
-            raise UnfinishedRun(f"{len(listed) - seen} of {len(listed)} task runs have not ended within {timeout:g} seconds.") from None
+            raise UnfinishedRun(
+                f"{len(listed) - seen} of {len(listed)} task runs have not ended within {timeout:g} seconds."
+            ) from None
         yield future
+
+
+def _settle_once(ended: Any) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 def is_future(value: Any) -> TypeGuard[TaskFuture]:

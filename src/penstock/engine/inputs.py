@@ -40,10 +40,7 @@ def is_plain(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     for value in args:
         if type(value) not in SCALARS:
             return False
-    for value in kwargs.values():
-        if type(value) not in SCALARS:
-            return False
-    return True
+    return not kwargs or all(type(value) in SCALARS for value in kwargs.values())
 
 
 def dependencies_of(call: "TaskCall") -> list[tuple[TaskFuture | State, bool]]:
@@ -57,6 +54,11 @@ def dependencies_of(call: "TaskCall") -> list[tuple[TaskFuture | State, bool]]:
         for dependency, tolerated in find_dependencies(list(call.wait_for)):
             found.setdefault(id(dependency), (dependency, tolerated))
     return list(found.values())
+
+
+def state_of(dependency: TaskFuture | State) -> State:
+    """Where a dependency is."""
+    return dependency.state if isinstance(dependency, Future) else dependency
 
 
 def upstreams_of(dependencies: Sequence[tuple[TaskFuture | State, bool]]) -> list[Upstream]:

@@ -126,7 +126,9 @@ class Journal:
                     break
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise self._failed or JournalError(f"{target - self._acknowledged} records are not in the database yet; they are kept in {self.path}.")
+                    raise self._failed or JournalError(
+                        f"{target - self._acknowledged} records are not in the database yet; they are kept in {self.path}."
+                    )
                 if self._failed is not None:
                     raise self._failed
                 self._progress.wait(0.5 if left is None else min(left, 0.5))
@@ -183,7 +185,9 @@ class Journal:
         with self._progress:
             while self._file.end > self._backlog_end:
                 if self._failed is not None and self._failed_for_good():
-                    raise JournalFull(f"{self.pending} records wait in {self.path} and cannot be brought into the database: {self._failed}")
+                    raise JournalFull(
+                        f"{self.pending} records wait in {self.path} and cannot be brought into the database: {self._failed}"
+                    )
                 self._progress.wait(0.5)
 
     def _failed_for_good(self) -> bool:
@@ -198,7 +202,7 @@ class Journal:
                 self._thread.start()
 
     def _run(self) -> None:
-        while not self._closing:
+        while True:
             self._wake.wait()
             if self._closing:
                 return

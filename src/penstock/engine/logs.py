@@ -13,7 +13,15 @@ DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
 ENGINE = "penstock.engine"
 
 
-def emit(run: "FlowRunContext", call: "TaskCall | None", level: int, message: str, *, logger: str = ENGINE, at_us: int | None = None) -> None:
+def emit(
+    run: "FlowRunContext",
+    call: "TaskCall | None",
+    level: int,
+    message: str,
+    *,
+    logger: str = ENGINE,
+    at_us: int | None = None,
+) -> None:
     """Log a line of a flow run, or of a task run in it."""
     services = run.services
     if level < LEVELS[services.settings.log_level]:
@@ -30,7 +38,9 @@ def emit(run: "FlowRunContext", call: "TaskCall | None", level: int, message: st
         _write_locally(run, call, level, message, logger=logger, at=at)
 
 
-def _write_locally(run: "FlowRunContext", call: "TaskCall | None", level: int, message: str, *, logger: str, at: int) -> None:
+def _write_locally(
+    run: "FlowRunContext", call: "TaskCall | None", level: int, message: str, *, logger: str, at: int
+) -> None:
     folder = run.services.settings.home / "logs"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fields = {"at": at, "level": level, "logger": logger, "task_run_id": call.id if call else None, "message": message}

@@ -38,7 +38,13 @@ class Hooks:
     def any(self) -> bool:
         """Tell whether there is any hook at all."""
         return bool(
-            self.on_running or self.on_completion or self.on_failure or self.on_cancellation or self.on_crashed or self.on_rollback or self.on_commit
+            self.on_running
+            or self.on_completion
+            or self.on_failure
+            or self.on_cancellation
+            or self.on_crashed
+            or self.on_rollback
+            or self.on_commit
         )
 
 
@@ -96,5 +102,3 @@ class FlowOptions:
     durability: str | None = None
     tags: frozenset[str] = frozenset()
     entrypoint: str | None = None
-
-

@@ -36,7 +36,10 @@ class Child:
         environment = {**os.environ, "PENSTOCK_CHILD_PATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
         self._pipe: Connection = ours
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(theirs.fileno())], pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL
+            [sys.executable, "-c", _CHILD, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            stdin=subprocess.DEVNULL,
         )
         theirs.close()
 
@@ -59,7 +62,9 @@ class Child:
                 else:
                     return _read_state(call, content[0])
         except (EOFError, OSError) as error:
-            raise RunCrashed(f"The process of task run `{call.display_name}` ended without a word ({self._explain()}).") from error
+            raise RunCrashed(
+                f"The process of task run `{call.display_name}` ended without a word ({self._explain()})."
+            ) from error
 
     def kill(self) -> None:
         """End the process now."""
@@ -102,10 +107,22 @@ def pack_call(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any], *, 
     content = {
         "settings": run.services.settings,
         "principal": run.services.principal,
-        "run": (run.id, run.epoch, run.flow, run.name, run.tags, run.code_version, run.created_at, run.parameters, run.log_prints),
+        "run": (
+            run.id,
+            run.epoch,
+            run.flow,
+            run.name,
+            run.tags,
+            run.code_version,
+            run.created_at,
+            run.parameters,
+            run.log_prints,
+        ),
         "call": (call.task, call.task_id, call.id, call.ordinal, call.tags, call.created_at, call.exact),
         "seen": (call.name, call.upstream, call.attempt, call.started_at),
-        "parent": None if call.parent is None else (call.parent.task, call.parent.task_id, call.parent.id, call.parent.ordinal),
+        "parent": None
+        if call.parent is None
+        else (call.parent.task, call.parent.task_id, call.parent.id, call.parent.ordinal),
         "args": list(args),
         "kwargs": kwargs,
         "bare": bare,
@@ -126,7 +143,9 @@ def run_in_child(child: Child, future: TaskFuture) -> State:
     refusal = admit(call)
     if refusal is not None:
         return finish(call, refusal)
-    payload = pack_call(call, [resolve(value) for value in call.args], {name: resolve(value) for name, value in call.kwargs.items()})
+    payload = pack_call(
+        call, [resolve(value) for value in call.args], {name: resolve(value) for name, value in call.kwargs.items()}
+    )
     try:
         state = child.run(call, payload)
     except RunCrashed as error:
@@ -165,7 +184,9 @@ def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any
 
 def _read_state(call: "TaskCall", content: bytes) -> State:
     type_, name, message, reason, reference, kind, value = pickle.loads(content)
-    state = State(type_, name, message, reason=reason, run_id=call.id, run_name=call.display_name, result_reference=reference)
+    state = State(
+        type_, name, message, reason=reason, run_id=call.id, run_name=call.display_name, result_reference=reference
+    )
     if kind == "inline":
         state._data = pickle.loads(value)
     elif reference is not None:
@@ -180,5 +201,8 @@ def _travel_by_value(fn: Any, cloudpickle: Any) -> None:
     if module is None or module.__name__ == "__main__" or "." in module.__name__:
         return
     path = getattr(module, "__file__", None)
-    if path is not None and not any(os.path.exists(os.path.join(e, f"{module.__name__}.py")) or os.path.isdir(os.path.join(e, module.__name__)) for e in sys.path):
+    if path is not None and not any(
+        os.path.exists(os.path.join(e, f"{module.__name__}.py")) or os.path.isdir(os.path.join(e, module.__name__))
+        for e in sys.path
+    ):
         cloudpickle.register_pickle_by_value(module)

@@ -83,8 +83,10 @@ class FlowRunContext:
         self.started_at: int | None = None
         self.results = services.results if flow.result_storage is None else services.open_results(flow.result_storage)
         settings = services.settings
-        self.log_prints = flow.log_prints if flow.log_prints is not None else (parent.log_prints if parent else settings.log_prints)
-        self.cancelled = Event() if parent is None else parent.cancelled
+        self.log_prints: bool = (
+            flow.log_prints if flow.log_prints is not None else (parent.log_prints if parent else settings.log_prints)
+        )
+        self.cancelled: Event = Event() if parent is None else parent.cancelled
         self.cancel_message: str | None = None
         self.superseded = False
         self.streamed = False
@@ -125,7 +127,9 @@ class FlowRunContext:
         if self.cancelled.is_set():
             raise RunCancelled(f"Flow run `{self.name}` is being cancelled: no further step is started.")
         if self.superseded:
-            raise EpochSuperseded(f"Flow run `{self.name}` was taken over by another process (this one had epoch {self.epoch}).")
+            raise EpochSuperseded(
+                f"Flow run `{self.name}` was taken over by another process (this one had epoch {self.epoch})."
+            )
 
     def count_state(self, type_: StateType) -> None:
         """Take a direct child's end into account for the flow's own."""
@@ -238,7 +242,18 @@ class TaskCall:
             ended = "null" if ended_at is None else ended_at
             tail = f'"{state_type}","{state_name}",null,null,{self.attempt},{started},{ended},{"null" if result is None else json_fragment(result)},null,null'
         else:
-            rest = [state_type, state_name, reason, message, self.attempt, self.started_at, ended_at, result, cache_key, self.attempts]
+            rest = [
+                state_type,
+                state_name,
+                reason,
+                message,
+                self.attempt,
+                self.started_at,
+                ended_at,
+                result,
+                cache_key,
+                self.attempts,
+            ]
             tail = json_fragment(rest)[1:-1]
         self.run.services.journal.append("task", prefix + tail)
 

@@ -39,4 +39,3 @@ class Services:
     defined: dict[int, tuple[str, TaskOptions]] = field(default_factory=dict)
     """The tasks that this writer has described to the store, by the identity of their options."""
     lock: Lock = field(default_factory=Lock)
-

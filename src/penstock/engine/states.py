@@ -4,7 +4,15 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
-from penstock.core.errors import InvalidState, RunCancelled, RunCrashed, RunFailed, RunPaused, UnfinishedRun, UpstreamFailed
+from penstock.core.errors import (
+    InvalidState,
+    RunCancelled,
+    RunCrashed,
+    RunFailed,
+    RunPaused,
+    UnfinishedRun,
+    UpstreamFailed,
+)
 from penstock.core.states import DEFAULT_NAMES, STATES, Reason, RunState, StateType, is_final
 
 
@@ -15,7 +23,18 @@ class State:
     3
     """
 
-    __slots__ = ("type", "name", "message", "reason", "timestamp", "run_id", "run_name", "result_reference", "_data", "_load")
+    __slots__ = (
+        "type",
+        "name",
+        "message",
+        "reason",
+        "timestamp",
+        "run_id",
+        "run_name",
+        "result_reference",
+        "_data",
+        "_load",
+    )
 
     def __init__(
         self,

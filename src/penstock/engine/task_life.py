@@ -24,8 +24,8 @@ from penstock.engine.programs import Block, Program, Sleep
 from penstock.engine.runs import TaskCall, source_of
 from penstock.engine.states import State, is_state
 from penstock.engine.tracebacks import trim
-from penstock.results.folder import STREAM
 from penstock.engine.usercalls import CallTask, CallTaskWithin, logs_prints
+from penstock.results.folder import STREAM
 
 
 class Skip(Exception):
@@ -44,7 +44,9 @@ def task_life(call: TaskCall) -> Program[State]:
             if refusal is not None:
                 return finish(call, refusal)
         if task.task_run_name is not None:
-            call.name = format_name(task.task_run_name, inputs_of(call, args, kwargs), what=f"task_run_name of `{task.name}`")
+            call.name = format_name(
+                task.task_run_name, inputs_of(call, args, kwargs), what=f"task_run_name of `{task.name}`"
+            )
         key = None
         if task.cache_key_fn is not None or task.cache_policy.parts:
             key = cache_key_of(call, inputs_of(call, args, kwargs))
@@ -65,7 +67,7 @@ def recall(call: TaskCall) -> State | None:
     """What an earlier epoch recorded of this call, if that still holds; else the call counts as run again."""
     run = call.run
     known = run.recorded.get(call.id)
-    if known is None or known.result is None and known.state_name != "Skipped" or _is_outdated(call, known):
+    if known is None or (known.result is None and known.state_name != "Skipped") or _is_outdated(call, known):
         run.rerun.add(call.id)
         return None
     reference = known.result
@@ -73,11 +75,19 @@ def recall(call: TaskCall) -> State | None:
         emit(run, call, WARNING, "Its recorded result is missing or does not match its checksum, so it runs again.")
         run.rerun.add(call.id)
         return None
-    run.services.console.flood_line(INFO, f"Task run '{call.display_name}'", "Recalled from an earlier attempt of this run")
+    run.services.console.flood_line(
+        INFO, f"Task run '{call.display_name}'", "Recalled from an earlier attempt of this run"
+    )
     results = results_of(call)
     load = None if reference is None else (lambda: load_result(results, reference))
     return State(
-        known.state_type, known.state_name, known.message, run_id=call.id, run_name=call.display_name, result_reference=reference, load=load
+        known.state_type,
+        known.state_name,
+        known.message,
+        run_id=call.id,
+        run_name=call.display_name,
+        result_reference=reference,
+        load=load,
     )
 
 
@@ -116,7 +126,11 @@ def admit(call: TaskCall) -> State | None:
     producers = call.run.producers
     makers: list[str] = []
     if producers:
-        makers = [producers[id(v)][1] for v in (*call.args, *call.kwargs.values()) if id(v) in producers and producers[id(v)][0]() is v]
+        makers = [
+            producers[id(v)][1]
+            for v in (*call.args, *call.kwargs.values())
+            if id(v) in producers and producers[id(v)][0]() is v
+        ]
     dependencies = dependencies_of(call)
     if dependencies or makers:
         call.upstream = list(dict.fromkeys(makers + ids_of(dependencies)))[:UPSTREAMS_MAX]
@@ -148,7 +162,12 @@ def find_cached(call: TaskCall, key: str) -> Program[State | None]:
         return None
     reference = hit.reference
     return State(
-        StateType.COMPLETED, "Cached", None, reason=Reason.CACHE_HIT, result_reference=reference, load=lambda: load_result(results, reference)
+        StateType.COMPLETED,
+        "Cached",
+        None,
+        reason=Reason.CACHE_HIT,
+        result_reference=reference,
+        load=lambda: load_result(results, reference),
     )
 
 
@@ -197,7 +216,11 @@ def _is_special(call: TaskCall) -> bool:
 def _outcome(value: Any) -> State:
     if is_state(value):
         if not value.is_final():
-            return State(StateType.FAILED, message=f"The task returned the state {value.name}, which ends nothing.", reason=Reason.RETURNED_FAILED)
+            return State(
+                StateType.FAILED,
+                message=f"The task returned the state {value.name}, which ends nothing.",
+                reason=Reason.RETURNED_FAILED,
+            )
         if value.reason is None:
             value.reason = Reason.RETURNED if value.type is StateType.COMPLETED else Reason.RETURNED_FAILED
         return value
@@ -244,7 +267,12 @@ def wait_for_retry(call: TaskCall, state: State, delay: float) -> Program[None]:
         call.attempts = []
     call.attempts.append([call.started_at, run.services.clock.now_us(), state.name, state.message])
     left = f"{call.attempt} of {call.task.retry.retries}"
-    emit(run, call, WARNING, f"{state.message} - Retry {left} will start {'immediately' if delay == 0 else f'{delay:g} second(s) from now'}")
+    emit(
+        run,
+        call,
+        WARNING,
+        f"{state.message} - Retry {left} will start {'immediately' if delay == 0 else f'{delay:g} second(s) from now'}",
+    )
     if delay > 0:
         call.seen("SCHEDULED", "AwaitingRetry", reason=Reason.RETRYING, message=state.message)
         yield Sleep(delay, run.cancelled, run.services.sleep)
@@ -265,16 +293,28 @@ def _remember(call: TaskCall, state: State, key: str | None) -> Program[State]:
         if type(value) in SCALARS and key is None:
             state.result_reference = results.put(value, run_id=run.id, serializer=serializer)
         else:
-            state.result_reference = yield Block(lambda: results.put(value, run_id=run.id, serializer=serializer, key=key))
+            state.result_reference = yield Block(
+                lambda: results.put(value, run_id=run.id, serializer=serializer, key=key)
+            )
             _note_producer(call, value)
         if key is not None:
             expires = None if task.cache_expiration is None else int(task.cache_expiration.total_seconds() * 1e6)
             now, reference = run.services.clock.now_us(), state.result_reference
-            yield Block(lambda: results.put_cached(key, reference, now=now, expires_at=None if expires is None else now + expires))
+            yield Block(
+                lambda: results.put_cached(
+                    key, reference, now=now, expires_at=None if expires is None else now + expires
+                )
+            )
         if task.result_storage_key is not None:
-            name = format_name(task.result_storage_key, inputs_of(call, call.args, call.kwargs), what=f"result_storage_key of `{task.name}`")
+            name = format_name(
+                task.result_storage_key,
+                inputs_of(call, call.args, call.kwargs),
+                what=f"result_storage_key of `{task.name}`",
+            )
             reference = state.result_reference
-            yield Block(lambda: results.put_cached(f"named:{name}", reference, now=run.services.clock.now_us(), expires_at=None))
+            yield Block(
+                lambda: results.put_cached(f"named:{name}", reference, now=run.services.clock.now_us(), expires_at=None)
+            )
     except ResultNotStorable as error:
         emit(run, call, WARNING, f"{error} The run goes on; a resume would run this task again.")
         state.message = state.message or "Its result was not kept."
@@ -295,7 +335,11 @@ def is_persisted(call: TaskCall) -> bool:
 
 def results_of(call: TaskCall) -> Any:
     """The result storage of the call."""
-    return call.run.results if call.task.result_storage is None else call.run.services.open_results(call.task.result_storage)
+    return (
+        call.run.results
+        if call.task.result_storage is None
+        else call.run.services.open_results(call.task.result_storage)
+    )
 
 
 def _note_producer(call: TaskCall, value: Any) -> None:
@@ -316,7 +360,15 @@ def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> Sta
         call.seen(state.type.value, state.name, ended_at=now, result=state.result_reference)
     else:
         message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]
-        call.seen(state.type.value, state.name, reason=state.reason, message=message, ended_at=now, result=state.result_reference, cache_key=cache_key)
+        call.seen(
+            state.type.value,
+            state.name,
+            reason=state.reason,
+            message=message,
+            ended_at=now,
+            result=state.result_reference,
+            cache_key=cache_key,
+        )
     hooks = call.task.hooks
     if hooks.any():
         _run_final_hooks(call, hooks, state)
@@ -367,5 +419,3 @@ def run_hooks(call: TaskCall, hooks: Iterable[Any], state: State) -> None:
             hook(call.task, call, state)
         except Exception as error:
             emit(call.run, call, ERROR, f"The hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.")
-
-

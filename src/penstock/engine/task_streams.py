@@ -4,6 +4,7 @@ It is retried only before its first item: nobody can take back what a consumer h
 one, and remembered as a whole once the generator is exhausted; one that its consumer left early is not.
 """
 
+from functools import partial
 from typing import Any
 
 from penstock.core.states import Reason, StateType
@@ -46,7 +47,9 @@ def task_stream_life(call: TaskCall) -> Program[State]:
         if refusal is not None:
             return finish(call, refusal)
         if task.task_run_name is not None:
-            call.name = format_name(task.task_run_name, inputs_of(call, args, kwargs), what=f"task_run_name of `{task.name}`")
+            call.name = format_name(
+                task.task_run_name, inputs_of(call, args, kwargs), what=f"task_run_name of `{task.name}`"
+            )
         key = None
         if task.cache_key_fn is not None or task.cache_policy.parts:
             key = cache_key_of(call, inputs_of(call, args, kwargs))
@@ -56,7 +59,14 @@ def task_stream_life(call: TaskCall) -> Program[State]:
                 return finish(call, state, cache_key=key)
         return finish(call, (yield from _attempts(call, args, kwargs, key)), cache_key=key)
     except GeneratorExit:
-        finish(call, State(StateType.COMPLETED, message="Its consumer stopped before the end, so it is not remembered.", reason=Reason.RETURNED))
+        finish(
+            call,
+            State(
+                StateType.COMPLETED,
+                message="Its consumer stopped before the end, so it is not remembered.",
+                reason=Reason.RETURNED,
+            ),
+        )
         raise
     except (Interrupted, KeyboardInterrupt) as interruption:
         end_interrupted(call, interruption)
@@ -108,7 +118,8 @@ def _attempts(call: TaskCall, args: Any, kwargs: Any, key: str | None) -> Progra
                 if not more:
                     return (yield from _remember(call, references if persist else None, key, emitted))
                 if persist:
-                    references.append((yield Block(lambda item=item: results.put(item, run_id=run.id, serializer=task.result_serializer, key=key))))  # type: ignore[misc]  # bound now
+                    keep = partial(results.put, item, run_id=run.id, serializer=task.result_serializer, key=key)
+                    references.append((yield Block(keep)))
                 emitted += 1
                 yield Emit(item)
         except (Interrupted, KeyboardInterrupt, GeneratorExit):
@@ -121,7 +132,11 @@ def _attempts(call: TaskCall, args: Any, kwargs: Any, key: str | None) -> Progra
                 finish(call, state)
                 raise
         if emitted:
-            state.message = f"{state.message} (after {emitted:,} items, so it was not retried)" if task.retry.retries else state.message
+            state.message = (
+                f"{state.message} (after {emitted:,} items, so it was not retried)"
+                if task.retry.retries
+                else state.message
+            )
             return state
         delay = delay_before_retry(call, state)
         if delay is None:

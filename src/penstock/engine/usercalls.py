@@ -8,7 +8,14 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from penstock.engine.context import current_flow_run, current_task_run
-from penstock.engine.interrupts import CancelNow, await_within, call_within, interrupt_main, interrupt_thread, is_main_thread
+from penstock.engine.interrupts import (
+    CancelNow,
+    await_within,
+    call_within,
+    interrupt_main,
+    interrupt_thread,
+    is_main_thread,
+)
 from penstock.engine.logs import INFO, emit
 from penstock.engine.options import Kind
 
@@ -170,7 +177,12 @@ def stop_this_coroutine() -> Callable[[], None]:
     import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
 
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    return lambda: loop.call_soon_threadsafe(lambda: task is not None and task.cancel()) and None
+
+    def stop() -> None:
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+
+    return stop
 
 
 def logs_prints(run: "FlowRunContext", call: "TaskCall | None") -> bool:
@@ -186,7 +198,9 @@ _catching: ContextVar[Callable[[str], None] | None] = ContextVar("penstock_print
 _plain_print = builtins.print
 
 
-def _print(*values: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+def _print(
+    *values: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False
+) -> None:
     """Stands in for `print` once a flow has asked for its prints to be logged; elsewhere it is `print` itself."""
     catch = _catching.get()
     if catch is None or file is not None:
@@ -210,7 +224,7 @@ class _prints_of:
         run, call = self.run, self.call
         if logs_prints(run, call):
             if builtins.print is not _print:
-                builtins.print = _print  # type: ignore[assignment]  # the same signature, without the overloads
+                builtins.print = _print
             self.token = _catching.set(lambda text: emit(run, call, INFO, text, logger=PRINTS))
         elif _catching.get() is not None:
             self.token = _catching.set(None)

@@ -156,12 +156,13 @@ def _as_table(data: Any, target: str) -> pa.Table:
 
 
 def _convert(data: Any) -> pa.Table | None:
-    pandas = sys.modules.get("pandas")
+    # Another thread may be half-way through importing pandas; then this is no frame of it.
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
     if isinstance(data, pa.Table):
         return data
     if isinstance(data, pa.RecordBatch):
         return pa.Table.from_batches([data])
-    if pandas is not None and isinstance(data, pandas.DataFrame):
+    if frame is not None and isinstance(data, frame):
         named = all(name is not None for name in data.index.names)
         return pa.Table.from_pandas(data, preserve_index=None if named else False)
     if hasattr(data, "__arrow_c_stream__"):

@@ -84,7 +84,9 @@ def check_location(location: str | os.PathLike[str]) -> str:
         text = unquote(urlsplit(text).path)
     path = str(Path(text).expanduser().absolute())
     if any(character in path for character in MISREAD):
-        raise DatasetNameInvalid(f"A dataset cannot lie at {path}: no folder on the way may have {MISREAD} in its name.")
+        raise DatasetNameInvalid(
+            f"A dataset cannot lie at {path}: no folder on the way may have {MISREAD} in its name."
+        )
     return path
 
 

@@ -43,19 +43,21 @@ def write(target: Target, data: Any, options: Options) -> Version:
     """Commit data as a new version of a dataset, once. Raises what `Dataset.write` says."""
     _check_options(target, options)
     options = replace(options, write_key=options.write_key or next_write_key(target.location))
-    if version := _find_written(target, find_table(target), options):
+    table, because = find_table(target), ""
+    if version := _find_written(target, table, options):
         return version
     with open_rows(data, target.label) as rows:
-        because = ""
         for attempt in range(COMMIT_ATTEMPTS_MAX):
-            table = find_table(target)
-            if attempt and (version := _find_written(target, table, options)):
-                return version
             try:
                 return _tell(target, _attempt(target, table, rows, options))
             except Conflict as conflict:
                 because = str(conflict)
-                time.sleep(random.uniform(0, min(PAUSE_SECONDS_MAX, 0.01 * 2**attempt)))
+            time.sleep(random.uniform(0, min(PAUSE_SECONDS_MAX, 0.01 * 2**attempt)))
+            # The write key is looked for in the very state that the next attempt commits to: what is committed after
+            # it is a conflict again.
+            table = find_table(target)
+            if version := _find_written(target, table, options):
+                return version
     raise WriteConflict(target.label, attempts=COMMIT_ATTEMPTS_MAX, because=because)
 
 

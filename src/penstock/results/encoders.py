@@ -78,7 +78,9 @@ def _encode_as(value: Any, serializer: str) -> Encoded:
     if serializer == "pickle":
         return _pickle(value)
     if not _is_json_exact(value, 0):
-        raise ResultNotStorable(f"A result of type {_name(value)} is not exactly JSON. Use `result_serializer=\"pickle\"`, or return dicts, lists, text and numbers.")
+        raise ResultNotStorable(
+            f'A result of type {_name(value)} is not exactly JSON. Use `result_serializer="pickle"`, or return dicts, lists, text and numbers.'
+        )
     return Encoded(JSON, _dumps(value).encode("utf-8", "surrogatepass"))
 
 

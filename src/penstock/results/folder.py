@@ -92,7 +92,9 @@ class FolderResultStore:
         """Look a cache key up. An entry that is torn, expired, or leads nowhere is no entry."""
         try:
             entry = json.loads((self.root / "cache" / f"{digest(key)}.json").read_bytes())
-            hit = CachedResult(reference=entry["reference"], created_at=entry["created_at"], expires_at=entry["expires_at"])
+            hit = CachedResult(
+                reference=entry["reference"], created_at=entry["created_at"], expires_at=entry["expires_at"]
+            )
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
         if hit.expires_at is not None and hit.expires_at <= now:
@@ -187,9 +189,13 @@ class FolderResultStore:
                 file.seek(offset)
                 data = file.read(length)
         except OSError as error:
-            raise ResultMissing(f"The result at {path} cannot be read: {error.strerror}. Run the task again to make it anew.") from error
+            raise ResultMissing(
+                f"The result at {path} cannot be read: {error.strerror}. Run the task again to make it anew."
+            ) from error
         if len(data) != length or crc32(data) != checksum:
-            raise ResultCorrupt(f"The result at byte {offset} of {path} does not match its checksum. Run the task again to make it anew.")
+            raise ResultCorrupt(
+                f"The result at byte {offset} of {path} does not match its checksum. Run the task again to make it anew."
+            )
         return data
 
     def _read_file(self, name: str, length: int) -> bytes:
@@ -197,9 +203,13 @@ class FolderResultStore:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise ResultMissing(f"The result at {path} cannot be read: {error.strerror}. Run the task again to make it anew.") from error
+            raise ResultMissing(
+                f"The result at {path} cannot be read: {error.strerror}. Run the task again to make it anew."
+            ) from error
         if len(data) != length or blake2b(data, digest_size=16).hexdigest() != path.stem:
-            raise ResultCorrupt(f"The result at {path} does not match its checksum. Run the task again to make it anew.")
+            raise ResultCorrupt(
+                f"The result at {path} does not match its checksum. Run the task again to make it anew."
+            )
         return data
 
 

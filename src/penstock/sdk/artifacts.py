@@ -22,13 +22,17 @@ def create_markdown_artifact(markdown: str, key: str | None = None, description:
     return _create("markdown", _check_text(markdown, "markdown"), key, description)
 
 
-def create_link_artifact(link: str, link_text: str | None = None, key: str | None = None, description: str | None = None) -> str:
+def create_link_artifact(
+    link: str, link_text: str | None = None, key: str | None = None, description: str | None = None
+) -> str:
     """Show a link. Returns the artifact's id."""
     return _create("link", {"link": _check_text(link, "link"), "text": link_text or link}, key, description)
 
 
 def create_table_artifact(
-    table: Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]] | Sequence[Sequence[Any]], key: str | None = None, description: str | None = None
+    table: Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]] | Sequence[Sequence[Any]],
+    key: str | None = None,
+    description: str | None = None,
 ) -> str:
     """Show a table: a dict of columns, a list of dicts, or a list of rows. Returns the artifact's id."""
     if isinstance(table, Mapping):
@@ -53,7 +57,16 @@ def update_progress_artifact(artifact_id: str, progress: float, description: str
     place = get_place("update_progress_artifact")
     identifier = artifact_id.replace("-", "")
     place.record(
-        ArtifactSeen(place.flow_run_id, place.task_run_id, identifier, None, "progress", description, _check_progress(progress), place.now_us())
+        ArtifactSeen(
+            place.flow_run_id,
+            place.task_run_id,
+            identifier,
+            None,
+            "progress",
+            description,
+            _check_progress(progress),
+            place.now_us(),
+        )
     )
     return artifact_id
 
@@ -64,9 +77,13 @@ def _create(type_: str, data: Any, key: str | None, description: str | None) -> 
         raise InvalidDefinition(f"An artifact's key may hold lower-case letters, digits and dashes, got {key!r:.100}.")
     size = len(data) if isinstance(data, str) else len(json.dumps(data))
     if size > ARTIFACT_BYTES_MAX:
-        raise InvalidDefinition(f"The artifact {key or type_!r} has {size:,} bytes; {ARTIFACT_BYTES_MAX:,} are allowed. Keep data in a dataset and show a summary.")
+        raise InvalidDefinition(
+            f"The artifact {key or type_!r} has {size:,} bytes; {ARTIFACT_BYTES_MAX:,} are allowed. Keep data in a dataset and show a summary."
+        )
     identifier = _new_id(place)
-    place.record(ArtifactSeen(place.flow_run_id, place.task_run_id, identifier, key, type_, description, data, place.now_us()))
+    place.record(
+        ArtifactSeen(place.flow_run_id, place.task_run_id, identifier, key, type_, description, data, place.now_us())
+    )
     return as_uuid_text(identifier)
 
 

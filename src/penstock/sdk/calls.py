@@ -28,7 +28,9 @@ MAP_CALLS_MAX = 1_000_000
 
 def call_task(run: FlowRunContext, subject: "Task[Any, Any]", args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run a task here and return its value, or its state with `return_state=True`."""
-    wait_for, return_state = (kwargs.pop("wait_for", None), kwargs.pop("return_state", False)) if kwargs else (None, False)
+    wait_for, return_state = (
+        (kwargs.pop("wait_for", None), kwargs.pop("return_state", False)) if kwargs else (None, False)
+    )
     options = subject.options
     call = make_call(run, options, args, kwargs, parent=current_task_run.get(), wait_for=wait_for)
     if options.kind is Kind.PLAIN:
@@ -38,7 +40,13 @@ def call_task(run: FlowRunContext, subject: "Task[Any, Any]", args: Sequence[Any
 
 
 def submit_task(
-    run: FlowRunContext, subject: "Task[Any, Any]", args: Sequence[Any], kwargs: dict[str, Any], *, wait_for: Any, return_state: bool
+    run: FlowRunContext,
+    subject: "Task[Any, Any]",
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    *,
+    wait_for: Any,
+    return_state: bool,
 ) -> Any:
     """Hand a call to the run's task runner and return its future, or its final state with `return_state`."""
     future = submit(make_call(run, subject.options, args, kwargs, parent=current_task_run.get(), wait_for=wait_for))
@@ -46,7 +54,13 @@ def submit_task(
 
 
 def map_task(
-    run: FlowRunContext, subject: "Task[Any, Any]", args: Sequence[Any], kwargs: dict[str, Any], *, wait_for: Any, return_state: bool
+    run: FlowRunContext,
+    subject: "Task[Any, Any]",
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    *,
+    wait_for: Any,
+    return_state: bool,
 ) -> Any:
     """Submit one call for each item of the iterables among the arguments. Raises `MappingMismatch`."""
     parent, options = current_task_run.get(), subject.options
@@ -78,9 +92,10 @@ def call_alone(subject: "Task[Any, Any]", args: Sequence[Any], kwargs: dict[str,
     async def body_async() -> Any:
         return await subject(*args, **kwargs)
 
-    alone = Flow(FlowOptions(fn=body if kind is Kind.PLAIN else body_async, kind=kind, name=subject.name))
+    alone: Flow[Any, Any] = Flow(
+        FlowOptions(fn=body if kind is Kind.PLAIN else body_async, kind=kind, name=subject.name)
+    )
     return alone(return_state=return_state)
-
 
 
 def _call_coloured(call: "TaskCall", kind: Kind, *, return_state: bool) -> Any:
@@ -120,7 +135,8 @@ def _spread_iterables(
     columns: list[list[Any]] = []
     constant_args: list[Any] = []
     constant_kwargs: dict[str, Any] = {}
-    for name, value in [*enumerate(args), *kwargs.items()]:
+    given: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
+    for name, value in given:
         items = _items_of(value)
         if items is not None:
             names.append(name)
@@ -130,7 +146,9 @@ def _spread_iterables(
         elif items is None:
             constant_kwargs[name] = _constant(value)
     if not columns:
-        raise MappingMismatch(f"`{subject.name}.map` needs at least one iterable among its arguments; wrap only those in `unmapped` that every call shares.")
+        raise MappingMismatch(
+            f"`{subject.name}.map` needs at least one iterable among its arguments; wrap only those in `unmapped` that every call shares."
+        )
     lengths = {str(name): len(column) for name, column in zip(_parameter_names(subject, names), columns, strict=True)}
     if len(set(lengths.values())) > 1:
         raise MappingMismatch(
@@ -138,7 +156,9 @@ def _spread_iterables(
             "Wrap what every call shares in `unmapped`."
         )
     if len(columns[0]) > MAP_CALLS_MAX:
-        raise MappingMismatch(f"`{subject.name}.map` got {len(columns[0]):,} items; one call maps at most {MAP_CALLS_MAX:,}. Map batches.")
+        raise MappingMismatch(
+            f"`{subject.name}.map` got {len(columns[0]):,} items; one call maps at most {MAP_CALLS_MAX:,}. Map batches."
+        )
     return names, columns, constant_args, constant_kwargs
 
 
@@ -152,7 +172,10 @@ def _items_of(value: Any) -> list[Any] | None:
         return _items_of(value.result())
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
         return None
-    if type(value).__module__.partition(".")[0] in ("pandas", "pyarrow") and type(value).__name__ in ("DataFrame", "Table"):
+    if type(value).__module__.partition(".")[0] in ("pandas", "pyarrow") and type(value).__name__ in (
+        "DataFrame",
+        "Table",
+    ):
         return None
     return list(value)
 
@@ -164,4 +187,11 @@ def _constant(value: Any) -> Any:
 def _parameter_names(subject: "Task[Any, Any]", names: Sequence[int | str]) -> list[str]:
     code = getattr(subject.fn, "__code__", None)
     known = code.co_varnames[: code.co_argcount] if code is not None else ()
-    return [f"`{known[n]}`" if isinstance(n, int) and n < len(known) else f"`{n}`" if isinstance(n, str) else f"argument {n}" for n in names]
+    return [
+        f"`{known[n]}`"
+        if isinstance(n, int) and n < len(known)
+        else f"`{n}`"
+        if isinstance(n, str)
+        else f"argument {n}"
+        for n in names
+    ]

@@ -107,7 +107,7 @@ def _run(payload: bytes, journal: RelayJournal, defined: dict[int, Any]) -> Stat
             import asyncio  # lazy: 30 ms, for async tasks only
 
             return asyncio.run(drive_async(life_of(call)))
-        return drive(life_of(call))  # type: ignore[no-any-return]  # State, by the lives' types
+        return drive(life_of(call))
     finally:
         current_flow_run.reset(token)
         call.run.results.close_run(call.run.id)  # type: ignore[attr-defined]  # a folder store
@@ -133,7 +133,18 @@ def _rebuild(content: dict[str, Any], journal: RelayJournal, defined: dict[int, 
     if content["parent"] is not None:
         task, task_id, id, ordinal = content["parent"]
         parent = TaskCall(
-            run, task, task_id=task_id, args=(), kwargs={}, exact=True, id=id, ordinal=ordinal, parent=None, tags=task.tags, wait_for=None, created_at=0
+            run,
+            task,
+            task_id=task_id,
+            args=(),
+            kwargs={},
+            exact=True,
+            id=id,
+            ordinal=ordinal,
+            parent=None,
+            tags=task.tags,
+            wait_for=None,
+            created_at=0,
         )
     task, task_id, id, ordinal, tags, created_at, exact = content["call"]
     if content["bare"]:
@@ -177,14 +188,27 @@ def _rebuild_run(content: dict[str, Any], journal: RelayJournal, defined: dict[i
         defined=defined,
     )
     run = FlowRunContext(
-        id=run_id, epoch=epoch, flow=flow, name=name, services=services, parent=None, parent_call=None, tags=tags, code_version=code_version, created_at=created_at
+        id=run_id,
+        epoch=epoch,
+        flow=flow,
+        name=name,
+        services=services,
+        parent=None,
+        parent_call=None,
+        tags=tags,
+        code_version=code_version,
+        created_at=created_at,
     )
     run.parameters, run.log_prints = parameters, log_prints
     return run
 
 
 def _results(settings: Any) -> FolderResultStore:
-    return FolderResultStore(Path(settings.effective_results_path), writer=f"{host_name()}-{random.randbytes(6).hex()}", strict=settings.durability == "strict")
+    return FolderResultStore(
+        Path(settings.effective_results_path),
+        writer=f"{host_name()}-{random.randbytes(6).hex()}",
+        strict=settings.durability == "strict",
+    )
 
 
 def _pack_state(state: State) -> bytes:
@@ -192,12 +216,18 @@ def _pack_state(state: State) -> bytes:
 
     kind, value = "inline", b""
     try:
-        value = cloudpickle.dumps(state._data if state._load is None else state.result(raise_on_failure=False), protocol=5)
+        value = cloudpickle.dumps(
+            state._data if state._load is None else state.result(raise_on_failure=False), protocol=5
+        )
     except Exception as error:
         if state.type is not StateType.COMPLETED:
             value = cloudpickle.dumps(RuntimeError(describe_error(state._data)), protocol=5)
         elif state.result_reference is None:
-            return _pack_state(State(StateType.FAILED, message=f"Its value cannot be sent to the flow's process: {error}"))
+            return _pack_state(
+                State(StateType.FAILED, message=f"Its value cannot be sent to the flow's process: {error}")
+            )
     if state.result_reference is not None and len(value) > INLINE_BYTES_MAX:
         kind, value = "kept", b""
-    return pickle.dumps((state.type, state.name, state.message, state.reason, state.result_reference, kind, value), protocol=5)
+    return pickle.dumps(
+        (state.type, state.name, state.message, state.reason, state.result_reference, kind, value), protocol=5
+    )

@@ -18,12 +18,14 @@ TAGS_MAX = 100
 def check_function(fn: Any, *, decorator: str) -> Callable[..., Any]:
     """Check that a function can be decorated. Raises `InvalidDefinition`."""
     if isinstance(fn, staticmethod | classmethod):
-        raise InvalidDefinition(f"Put @{type(fn).__name__} above @{decorator}, so that it wraps the decorated function.")
+        raise InvalidDefinition(
+            f"Put @{type(fn).__name__} above @{decorator}, so that it wraps the decorated function."
+        )
     if not callable(fn):
         raise InvalidDefinition(f"@{decorator} decorates functions, not {fn!r:.100}.")
     if isinstance(fn, type):
         raise InvalidDefinition(f"@{decorator} decorates functions; `{fn.__qualname__}` is a class.")
-    return fn
+    return fn  # type: ignore[no-any-return]  # a callable, as just checked
 
 
 def check_parameters(fn: Callable[..., Any], *, decorator: str, reserved: Iterable[str]) -> None:
@@ -34,18 +36,24 @@ def check_parameters(fn: Callable[..., Any], *, decorator: str, reserved: Iterab
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     for name in reserved:
         if name in names:
-            raise ReservedParameter(f"`{name_of(fn)}` has a parameter called `{name}`, which every @{decorator} call takes itself. Rename it.")
+            raise ReservedParameter(
+                f"`{name_of(fn)}` has a parameter called `{name}`, which every @{decorator} call takes itself. Rename it."
+            )
 
 
 def kind_of(fn: Callable[..., Any]) -> Kind:
     """The colour of a function; wrappers such as `functools.partial` are looked through."""
     inner = fn
     while True:
-        unwrapped = getattr(inner, "func", None) if type(inner).__name__ in ("partial", "partialmethod") else getattr(inner, "__wrapped__", None)
+        unwrapped = (
+            getattr(inner, "func", None)
+            if type(inner).__name__ in ("partial", "partialmethod")
+            else getattr(inner, "__wrapped__", None)
+        )
         if unwrapped is None:
             break
         inner = unwrapped
-    code = getattr(inner, "__code__", None) or getattr(getattr(inner, "__call__", None), "__code__", None)
+    code = getattr(inner, "__code__", None) or getattr(vars(type(inner)).get("__call__"), "__code__", None)
     flags = code.co_flags if code is not None else 0
     if flags & CO_ASYNC_GENERATOR:
         return Kind.ASYNC_GENERATOR
@@ -77,7 +85,9 @@ def check_name(name: Any, *, what: str) -> str:
     if not isinstance(name, str) or not name.strip():
         raise InvalidDefinition(f"The name of a {what} must be text that is not empty, got {name!r}.")
     if len(name) > NAME_CHARACTERS_MAX:
-        raise InvalidDefinition(f"The name of a {what} may have {NAME_CHARACTERS_MAX} characters at most, got {len(name):,}.")
+        raise InvalidDefinition(
+            f"The name of a {what} may have {NAME_CHARACTERS_MAX} characters at most, got {len(name):,}."
+        )
     if what == "flow" and re.search(r"[/%\x00-\x1f]", name):
         raise InvalidDefinition(f"The name of a flow may not contain `/`, `%` or control characters, got {name!r}.")
     return name
@@ -89,7 +99,9 @@ def check_tags(tags: Iterable[str] | None) -> frozenset[str]:
         raise InvalidDefinition(f"`tags` must be a list of texts; write [{tags!r}].")
     checked = frozenset(tags or ())
     if any(not isinstance(tag, str) or not tag for tag in checked) or len(checked) > TAGS_MAX:
-        raise InvalidDefinition(f"`tags` must be at most {TAGS_MAX} texts that are not empty, got {sorted(map(repr, checked))[:5]}.")
+        raise InvalidDefinition(
+            f"`tags` must be at most {TAGS_MAX} texts that are not empty, got {sorted(map(repr, checked))[:5]}."
+        )
     return checked
 
 

@@ -215,7 +215,11 @@ def _with_options(base: FlowOptions, given: Mapping[str, Any]) -> FlowOptions:
     if "tags" in changed:
         changed["tags"] = frozenset(changed["tags"] or ())
     check_choice(changed.get("durability"), ("batched", "strict"), what="durability")
-    check_choice(changed.get("result_serializer"), ("json", "pickle", "compressed/json", "compressed/pickle"), what="result_serializer")
+    check_choice(
+        changed.get("result_serializer"),
+        ("json", "pickle", "compressed/json", "compressed/pickle"),
+        what="result_serializer",
+    )
     if "task_runner" in changed:
         changed["task_runner"] = _check_runner(changed["task_runner"])
     policy = base.retry
@@ -239,7 +243,9 @@ def _check_runner(runner: Any) -> Any:
     if isinstance(runner, type):
         runner = runner()
     if not hasattr(runner, "start"):
-        raise InvalidDefinition(f"`task_runner` must be a task runner such as ThreadPoolTaskRunner(max_workers=8), got {runner!r:.100}.")
+        raise InvalidDefinition(
+            f"`task_runner` must be a task runner such as ThreadPoolTaskRunner(max_workers=8), got {runner!r:.100}."
+        )
     return runner
 
 

@@ -51,7 +51,9 @@ def resume_flow(subject: AnyFlow, run_id: str, *, allow_code_change: bool, retur
     return _drive(replace(launch, taken=taken, recorded=recorded, code_changed=changed), return_state=return_state)
 
 
-def make_launch(subject: AnyFlow, services: Services, named: Mapping[str, Any], *, run_id: RunId, name: str | None = None) -> Launch:
+def make_launch(
+    subject: AnyFlow, services: Services, named: Mapping[str, Any], *, run_id: RunId, name: str | None = None
+) -> Launch:
     """Everything that a run of the flow begins with; `name` is that of a run which exists already."""
     options = subject.options
     return Launch(
@@ -135,7 +137,9 @@ async def _iterate_async(launch: Launch) -> AsyncIterator[Any]:
         raise ended[0].error()
 
 
-def _take(subject: AnyFlow, services: Services, run_id: RunId, allow_code_change: bool) -> tuple[RunTaken, dict[str, RecordedCall], bool]:
+def _take(
+    subject: AnyFlow, services: Services, run_id: RunId, allow_code_change: bool
+) -> tuple[RunTaken, dict[str, RecordedCall], bool]:
     run = services.orchestrator.ask(GetFlowRun(id=run_id), services.principal)
     if run.flow_name != subject.name:
         raise RunNotResumable(f"Run `{run.name}` is of flow `{run.flow_name}`, not of `{subject.name}`.")
@@ -147,7 +151,11 @@ def _take(subject: AnyFlow, services: Services, run_id: RunId, allow_code_change
             "(allow_code_change=True): tasks whose source changed, and what depends on them, then run again."
         )
     request = TakeFlowRun(
-        id=run_id, writer=services.journal.hello(), holder_alive=wiring.holder_alive(run), message="Resumed.", code_version=version
+        id=run_id,
+        writer=services.journal.hello(),
+        holder_alive=wiring.holder_alive(run),
+        message="Resumed.",
+        code_version=version,
     )
     taken = services.orchestrator.ask(request, services.principal)
     return taken, list_recorded(services, run_id), changed

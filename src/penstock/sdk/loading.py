@@ -29,8 +29,10 @@ def load_flow(entrypoint: str) -> Flow[Any, Any]:
             return next(iter(flows.values()))
         if not flows:
             raise FlowNotLoadable(f"{target} defines no flow. Decorate a function with @flow.")
-        raise FlowNotLoadable(f"{target} defines {len(flows)} flows; say which: {', '.join(f'{target}:{key}' for key in flows)}.")
-    found: Any = module
+        raise FlowNotLoadable(
+            f"{target} defines {len(flows)} flows; say which: {', '.join(f'{target}:{key}' for key in flows)}."
+        )
+    found: Any = module  # attributes of a user's module
     for part in name.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, Flow):
@@ -38,7 +40,8 @@ def load_flow(entrypoint: str) -> Flow[Any, Any]:
     if found is None:
         near = get_close_matches(name, [*flows, *(flow.name for flow in flows.values())])
         raise NotFound(f"flow in {target}", name, near=near)
-    return found
+    chosen: Flow[Any, Any] = found
+    return chosen
 
 
 def list_flows_in(target: str) -> list[Flow[Any, Any]]:

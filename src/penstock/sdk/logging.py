@@ -49,7 +49,9 @@ def get_run_logger() -> "RunLogAdapter | logging.Logger":
     if run is None:
         if _plain_allowed.get():
             return logging.getLogger(FLOW_LOGGER)
-        raise NotInRun("get_run_logger() works inside a flow or task run only. Elsewhere use logging.getLogger(__name__), or disable_run_logger() in tests.")
+        raise NotInRun(
+            "get_run_logger() works inside a flow or task run only. Elsewhere use logging.getLogger(__name__), or disable_run_logger() in tests."
+        )
     call = current_task_run.get()
     logger = _prepare(logging.getLogger(FLOW_LOGGER if call is None else TASK_LOGGER))
     extra = {"flow_run_id": run.id, "flow_run_name": run.name, "flow_name": run.flow.name}

@@ -34,10 +34,14 @@ class Signature:
         model = self._get_model()
         known = set(model.model_fields)
         try:
-            checked = model.model_validate({_alias(name): value for name, value in named.items() if _alias(name) in known})
+            checked = model.model_validate(
+                {_alias(name): value for name, value in named.items() if _alias(name) in known}
+            )
         except ValidationError as error:
             raise self._problems(error) from None
-        coerced = {name: getattr(checked, _alias(name)) if _alias(name) in known else value for name, value in named.items()}
+        coerced = {
+            name: getattr(checked, _alias(name)) if _alias(name) in known else value for name, value in named.items()
+        }
         return coerced
 
     def schema(self) -> dict[str, Any]:
@@ -59,7 +63,9 @@ class Signature:
         problems = []
         for item in error.errors(include_url=False):
             where = [str(part) for part in item["loc"]]
-            name = where[0].removeprefix("p_") + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in where[1:])
+            name = where[0].removeprefix("p_") + "".join(
+                f"[{part}]" if part.isdigit() else f".{part}" for part in where[1:]
+            )
             problems.append((name, _expectation(item), item["input"]))
         return ParameterInvalid(self.flow_name, problems)
 
@@ -108,7 +114,12 @@ def _as_json(value: Any) -> Any:
         return [_as_json(item) for item in value]
     if kind is dict and all(type(key) is str for key in value):
         return {key: _as_json(item) for key, item in value.items()}
-    if kind.__module__ in ("datetime", "decimal", "uuid", "pathlib") or hasattr(kind, "_member_map_") or hasattr(kind, "model_fields") or hasattr(kind, "__dataclass_fields__"):
+    if (
+        kind.__module__ in ("datetime", "decimal", "uuid", "pathlib")
+        or hasattr(kind, "_member_map_")
+        or hasattr(kind, "model_fields")
+        or hasattr(kind, "__dataclass_fields__")
+    ):
         from pydantic_core import to_jsonable_python  # lazy: pydantic, 80 ms
 
         return to_jsonable_python(value)

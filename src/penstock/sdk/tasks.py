@@ -68,7 +68,9 @@ class Task(Generic[P, R]):
             return _calls().call_alone(self, args, kwargs)  # type: ignore[no-any-return]  # R
         return run.services.calls.call_task(run, self, args, kwargs)  # type: ignore[no-any-return]  # R
 
-    def submit(self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any) -> "Future[R]":
+    def submit(
+        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any
+    ) -> "Future[R]":
         """Begin the task in the flow's task runner and return a future at once.
 
         Futures among the arguments are dependencies: the task begins when they have ended, and gets their values.
@@ -78,7 +80,9 @@ class Task(Generic[P, R]):
             raise _not_in_flow(self, "submit")
         return run.services.calls.submit_task(run, self, args, kwargs, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # Future[R]
 
-    def map(self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any) -> "FutureList[R]":
+    def map(
+        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any
+    ) -> "FutureList[R]":
         """Submit one call for each item of the iterables given, and return the futures in order.
 
         All iterables must be of one length; `unmapped(value)` gives every call the whole value, and so does any value
@@ -270,13 +274,21 @@ def _with_options(base: TaskOptions, given: Mapping[str, Any]) -> TaskOptions:
     if "cache_policy" in changed:
         policy = changed["cache_policy"]
         if policy is not None and not isinstance(policy, CachePolicy):
-            raise InvalidDefinition(f"`cache_policy` must be made of INPUTS, TASK_SOURCE, RUN_ID, FLOW_PARAMETERS or NO_CACHE, got {policy!r:.100}.")
+            raise InvalidDefinition(
+                f"`cache_policy` must be made of INPUTS, TASK_SOURCE, RUN_ID, FLOW_PARAMETERS or NO_CACHE, got {policy!r:.100}."
+            )
         changed["cache_policy"] = policy or NO_CACHE
     if changed.get("result_serializer") is not None:
-        check_choice(changed["result_serializer"], ("json", "pickle", "compressed/json", "compressed/pickle"), what="result_serializer")
+        check_choice(
+            changed["result_serializer"],
+            ("json", "pickle", "compressed/json", "compressed/pickle"),
+            what="result_serializer",
+        )
     expiration = changed.get("cache_expiration")
     if expiration is not None and not isinstance(expiration, timedelta):
-        raise InvalidDefinition(f"`cache_expiration` must be a timedelta, such as timedelta(days=1); got {expiration!r}.")
+        raise InvalidDefinition(
+            f"`cache_expiration` must be a timedelta, such as timedelta(days=1); got {expiration!r}."
+        )
     _take_retry(base, changed)
     _take_hooks(base, changed)
     return replace(base, **changed)

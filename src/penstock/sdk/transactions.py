@@ -34,7 +34,15 @@ class CommitMode(StrEnum):
 class Transaction:
     """A transaction under way; made by `transaction()`."""
 
-    def __init__(self, *, key: str | None, run: FlowRunContext, parent: "Transaction | None", commit_mode: CommitMode, overwrite: bool):
+    def __init__(
+        self,
+        *,
+        key: str | None,
+        run: FlowRunContext,
+        parent: "Transaction | None",
+        commit_mode: CommitMode,
+        overwrite: bool,
+    ):
         self.key, self.parent, self.commit_mode = key, parent, commit_mode
         self.state = "active"
         self._run, self._overwrite = run, overwrite
@@ -97,7 +105,9 @@ class Transaction:
                 for hook in commit_hooks:
                     hook(self)
         except Exception as error:
-            emit(self._run, None, ERROR, f"A commit hook raised {describe_error(error)}; the transaction is rolled back.")
+            emit(
+                self._run, None, ERROR, f"A commit hook raised {describe_error(error)}; the transaction is rolled back."
+            )
             self.rollback()
             return False
         if self.key is not None and self._has_result:
@@ -125,14 +135,25 @@ class Transaction:
     def _mark_rolled_back(self, call: TaskCall, state: State) -> None:
         state.name, state.reason, state.result_reference = "RolledBack", Reason.ROLLED_BACK, None
         now = self._run.services.clock.now_us()
-        call.seen(StateType.COMPLETED.value, "RolledBack", reason=Reason.ROLLED_BACK, message="Its transaction failed.", ended_at=now)
+        call.seen(
+            StateType.COMPLETED.value,
+            "RolledBack",
+            reason=Reason.ROLLED_BACK,
+            message="Its transaction failed.",
+            ended_at=now,
+        )
 
     def _call(self, hooks: Sequence[Callable[..., Any]]) -> None:
         for hook in hooks:
             try:
                 hook(self)
             except Exception as error:
-                emit(self._run, None, ERROR, f"The rollback hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.")
+                emit(
+                    self._run,
+                    None,
+                    ERROR,
+                    f"The rollback hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.",
+                )
 
     @property
     def _storage_key(self) -> str:
@@ -164,7 +185,13 @@ def transaction(
     if key is not None and (not isinstance(key, str) or not key):
         raise InvalidDefinition(f"A transaction's key must be text that is not empty, got {key!r}.")
     parent = current_transaction.get()
-    mode = CommitMode(commit_mode) if commit_mode is not None else CommitMode.LAZY if parent is not None else CommitMode.EAGER
+    mode = (
+        CommitMode(commit_mode)
+        if commit_mode is not None
+        else CommitMode.LAZY
+        if parent is not None
+        else CommitMode.EAGER
+    )
     txn = Transaction(key=key, run=run, parent=parent, commit_mode=mode, overwrite=overwrite)
     txn.begin()
     token = current_transaction.set(txn)
@@ -185,5 +212,3 @@ def get_transaction() -> Transaction | None:
     """The transaction that this code is part of."""
     found: Transaction | None = current_transaction.get()
     return found
-
-

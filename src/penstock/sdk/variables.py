@@ -36,7 +36,9 @@ class Variable:
         except (TypeError, ValueError) as error:
             raise InvalidDefinition(f"The value of variable `{name}` is no JSON: {error}.") from error
         if size > VALUE_BYTES_MAX:
-            raise InvalidDefinition(f"The value of variable `{name}` has {size:,} bytes; {VALUE_BYTES_MAX:,} are allowed. Keep data in a dataset.")
+            raise InvalidDefinition(
+                f"The value of variable `{name}` has {size:,} bytes; {VALUE_BYTES_MAX:,} are allowed. Keep data in a dataset."
+            )
         orchestrator, principal = _ports()
         return orchestrator.ask(SetVariable(name=name, value=value, tags=tuple(tags), overwrite=overwrite), principal)
 

@@ -177,7 +177,9 @@ def _build(settings: Settings) -> Services:
     target = target_of(settings)
     sweep(settings.journals_path, orchestrator, target=target)
     console = Console(
-        level=LEVELS[settings.log_level], shown=settings.logs_to_terminal, color=settings.color and "NO_COLOR" not in os.environ
+        level=LEVELS[settings.log_level],
+        shown=settings.logs_to_terminal,
+        color=settings.color and "NO_COLOR" not in os.environ,
     )
     principal = Principal(workspace=settings.workspace)
     journal = Journal(
@@ -214,7 +216,9 @@ def _build(settings: Settings) -> Services:
 
 def _open(settings: Settings) -> Orchestrator:
     if settings.api_url:
-        raise SettingInvalid("PENSTOCK_API_URL is set, and this installation records runs in its own database only. Unset it.")
+        raise SettingInvalid(
+            "PENSTOCK_API_URL is set, and this installation records runs in its own database only. Unset it."
+        )
     make_home(settings)
     from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, 130 ms
     from penstock.store import open_store  # lazy: sqlalchemy, 130 ms
@@ -232,7 +236,9 @@ def _open_results(settings: Settings, storage: Any) -> ResultStore:
     with _process.lock:
         known = _process.stores.get(place)
         if known is None:
-            known = _process.stores[place] = FolderResultStore(Path(place), writer=os.urandom(6).hex(), strict=settings.durability == "strict")
+            known = _process.stores[place] = FolderResultStore(
+                Path(place), writer=os.urandom(6).hex(), strict=settings.durability == "strict"
+            )
         return known
 
 
@@ -300,7 +306,9 @@ def stop_run(run: "FlowRunContext") -> None:
 def _watch(settings: Settings, run: "FlowRunContext") -> Callable[[], None]:
     with _process.lock:
         if _process.watcher is None:
-            _process.watcher = Watcher(open_orchestrator(settings), Principal(workspace=settings.workspace), settings.cancel_poll_seconds)
+            _process.watcher = Watcher(
+                open_orchestrator(settings), Principal(workspace=settings.workspace), settings.cancel_poll_seconds
+            )
         return _process.watcher.add(run)
 
 

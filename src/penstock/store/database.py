@@ -58,7 +58,9 @@ class Database(Protocol):
     def change_token(self) -> int | None:
         """A number that is equal as long as nobody has written; none if the database cannot tell cheaply."""
 
-    def query(self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def query(
+        self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run a statement over the documented views only; up to one row more than the limit."""
 
     def location(self) -> str:
@@ -115,7 +117,9 @@ class Store:
         known = self.workspace_id(transaction.connection, name)
         if known:
             return known
-        made = insert_if_new(transaction.connection, workspace, {"name": name}, returning="id")  # remembered once it is committed
+        made = insert_if_new(
+            transaction.connection, workspace, {"name": name}, returning="id"
+        )  # remembered once it is committed
         return made or self.workspace_id(transaction.connection, name)
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""Logs, artifacts, dataset uses and events as they are written. What belongs to a run that was deleted is passed over."""
+"""Logs, artifacts, dataset uses and events as they are written.
+
+What belongs to a run that was deleted is passed over.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,19 +16,18 @@ from penstock.store.tables import artifact, dataset_use, log
 from penstock.store.values import clean_text, encode_json
 
 insert_logs = BulkInsert(log, ("seq", "flow_run_seq", "task_run_id", "epoch", "at", "level", "logger", "message"))
+_of_artifact = ("workspace_id", "id", "flow_run_seq", "task_run_id", "created_at")
+_said_again = ("key", "type", "description", "data", "updated_at", "changed")
 insert_artifacts = BulkInsert(
     artifact,
-    ("workspace_id", "id", "key", "type", "description", "flow_run_seq", "task_run_id", "created_at", "updated_at", "changed", "data"),
-    "ON CONFLICT (workspace_id, id) DO UPDATE SET key = excluded.key, type = excluded.type, description = excluded.description, "
-    "updated_at = excluded.updated_at, changed = excluded.changed, data = excluded.data WHERE excluded.updated_at >= artifact.updated_at",
+    (*_of_artifact, *_said_again),
+    f"ON CONFLICT (workspace_id, id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _said_again)} "
+    "WHERE excluded.updated_at >= artifact.updated_at",
 )
+_said_of_use = DatasetSeen._fields[2:-1]
 insert_dataset_uses = BulkInsert(
-    dataset_use,
-    (
-        "workspace_id", "flow_run_seq", "task_run_id", "at", "action", "dataset", "location", "version", "write_key", "rows", "bytes",
-        "schema_digest", "details",
-    ),
-)  # fmt: skip
+    dataset_use, ("workspace_id", "flow_run_seq", "task_run_id", *_said_of_use, "details")
+)
 
 
 def write_logs(transaction: Transaction, records: Sequence[LogSeen], runs: Mapping[str, int]) -> None:
@@ -34,7 +36,16 @@ def write_logs(transaction: Transaction, records: Sequence[LogSeen], runs: Mappi
     insert_logs.run(
         transaction.connection,
         [
-            (transaction.next_position(), runs[run_id], ident(task_run_id), epoch, at, level, logger, clean_text(message))
+            (
+                transaction.next_position(),
+                runs[run_id],
+                ident(task_run_id),
+                epoch,
+                at,
+                level,
+                logger,
+                clean_text(message),
+            )
             for run_id, task_run_id, epoch, at, level, logger, message in records
             if run_id in runs
         ],
@@ -54,15 +65,15 @@ def write_artifacts(
             (
                 workspace_id,
                 ident(record.artifact_id),
-                record.key,
-                record.type,
-                record.description,
                 _run(record.flow_run_id, runs),
                 ident(record.task_run_id),
                 created_at,
+                record.key,
+                record.type,
+                record.description,
+                encode_json(record.data),
                 record.at,
                 transaction.changed,
-                encode_json(record.data),
             )
             for created_at, record in records
             if _is_known(record.flow_run_id, runs)
@@ -70,20 +81,30 @@ def write_artifacts(
     )
 
 
-def write_dataset_uses(transaction: Transaction, records: Iterable[DatasetSeen], runs: Mapping[str, int], workspace_id: int) -> None:
+def write_dataset_uses(
+    transaction: Transaction, records: Iterable[DatasetSeen], runs: Mapping[str, int], workspace_id: int
+) -> None:
     """Write what was read and written."""
     ident = _ident(transaction.connection)
     insert_dataset_uses.run(
         transaction.connection,
         [
-            (workspace_id, _run(record.flow_run_id, runs), ident(record.task_run_id), *record[2:11], encode_json(record.details))
+            (
+                workspace_id,
+                _run(record.flow_run_id, runs),
+                ident(record.task_run_id),
+                *record[2:-1],
+                encode_json(record.details),
+            )
             for record in records
             if _is_known(record.flow_run_id, runs)
         ],
     )
 
 
-def write_events(transaction: Transaction, records: Iterable[EventSeen], runs: Mapping[str, int], workspace_id: int) -> None:
+def write_events(
+    transaction: Transaction, records: Iterable[EventSeen], runs: Mapping[str, int], workspace_id: int
+) -> None:
     """Write events in order; one that is there already is passed over."""
     ident = _ident(transaction.connection)
     insert_events.run(

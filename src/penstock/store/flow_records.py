@@ -27,7 +27,18 @@ MOVING = (
     "start_at", "started_at", "taken_at", "ended_at", "result", "cancel_requested_at", "code_version",
 )  # fmt: skip
 """Columns that records change."""
-FIXED = ("workspace_id", "id", "parent_run_id", "parent_task_run_id", "created_at", "flow_version", "entrypoint", "tags", "upstream", "parameters")
+FIXED = (
+    "workspace_id",
+    "id",
+    "parent_run_id",
+    "parent_task_run_id",
+    "created_at",
+    "flow_version",
+    "entrypoint",
+    "tags",
+    "upstream",
+    "parameters",
+)
 """Columns that a subflow's first record sets."""
 
 insert_runs = BulkInsert(flow_run, (*FIXED, *MOVING, "changed"))
@@ -89,15 +100,15 @@ class FlowRuns:
 
     def write(self, counts: Mapping[int, Counter[str]]) -> None:
         """Write the runs that moved or whose counts changed, and the history."""
-        touched = [draft for draft in self._drafts.values() if draft.moved or any(counts.get(draft.seq or 0, {}).values())]
-        for draft in touched:
-            values: dict[str, Any] = {"changed": self._transaction.changed}
-            if draft.moved and not draft.fixed:
-                values |= draft.columns
+        for draft in self._drafts.values():
+            values = dict(draft.columns) if draft.moved and not draft.fixed else {}
             for state_type, change in counts.get(draft.seq or 0, {}).items():
-                column = r[COUNT_COLUMNS[StateType(state_type)]]
-                values[column.name] = column + change
-            self._connection.execute(update(flow_run).where(r.seq == draft.seq).values(values))
+                if change:
+                    column = r[COUNT_COLUMNS[StateType(state_type)]]
+                    values[column.name] = column + change
+            if values:
+                values["changed"] = self._transaction.changed
+                self._connection.execute(update(flow_run).where(r.seq == draft.seq).values(values))
         add_moves(self._transaction, [self._moved(*move) for move in self._moves])
 
     def _read(self, run_ids: Sequence[str]) -> dict[str, Draft]:
@@ -173,7 +184,12 @@ class FlowRuns:
         if not new:
             return
         rows = [
-            (*(draft.fixed[name] for name in FIXED), *(draft.columns[name] for name in MOVING), self._transaction.changed) for draft in new.values()
+            (
+                *(draft.fixed[name] for name in FIXED),
+                *(draft.columns[name] for name in MOVING),
+                self._transaction.changed,
+            )
+            for draft in new.values()
         ]
         insert_runs.run(self._connection, rows)
         ids = list(new)

@@ -97,9 +97,15 @@ def find_flow_runs(store: Store, request: FindFlowRuns, workspace: str) -> Seque
     with store.read() as connection:
         mine = r.workspace_id == store.workspace_id(connection, workspace)
         by_id = begins_with(r.id, request.text)
-        found = [] if by_id is None else connection.execute(select(r.id).where(mine, by_id).order_by(*newest).limit(limit)).scalars().all()
+        found = (
+            []
+            if by_id is None
+            else connection.execute(select(r.id).where(mine, by_id).order_by(*newest).limit(limit)).scalars().all()
+        )
         if len(found) < limit:
-            named = connection.execute(select(r.id).where(mine, r.name == request.text).order_by(*newest).limit(limit)).scalars()
+            named = connection.execute(
+                select(r.id).where(mine, r.name == request.text).order_by(*newest).limit(limit)
+            ).scalars()
             found = list(dict.fromkeys([*found, *named]))
     return [RunId(run_id) for run_id in found[:limit]]
 
@@ -135,7 +141,9 @@ def _conditions(connection: Connection, workspace_id: int, wanted: RunFilter) ->
     if wanted.state_names:
         conditions.append(_one_of(r.state_name, wanted.state_names))
     if wanted.flow_names:
-        flows = connection.execute(select(flow.c.seq).where(flow.c.workspace_id == workspace_id, flow.c.name.in_(wanted.flow_names)))
+        flows = connection.execute(
+            select(flow.c.seq).where(flow.c.workspace_id == workspace_id, flow.c.name.in_(wanted.flow_names))
+        )
         conditions.append(_one_of(r.flow_seq, flows.scalars().all()))
     if wanted.name_contains:
         conditions.append(func.lower(r.name).contains(wanted.name_contains.lower(), autoescape=True))
@@ -159,8 +167,10 @@ def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[
 
 
 def _has_tag(dialect: str, tag: str, place: int) -> ColumnElement[bool]:
-    elements = "json_each(flow_run.tags)" if dialect == "sqlite" else "json_array_elements_text(flow_run.tags::json) AS tag(value)"
+    elements = (
+        "json_each(flow_run.tags)"
+        if dialect == "sqlite"
+        else "json_array_elements_text(flow_run.tags::json) AS tag(value)"
+    )
     condition = sql(f"EXISTS (SELECT 1 FROM {elements} WHERE value = :tag_{place})").bindparams(**{f"tag_{place}": tag})
     return and_(r.tags.is_not(None), condition)
-
-

@@ -12,7 +12,18 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DataError
 
 from penstock.core.errors import JournalCorrupt, JournalError
-from penstock.core.records import ArtifactSeen, DatasetSeen, EventSeen, FlowSeen, LogSeen, Record, StateSeen, TaskDefined, TaskSeen, WriterClosed
+from penstock.core.records import (
+    ArtifactSeen,
+    DatasetSeen,
+    EventSeen,
+    FlowSeen,
+    LogSeen,
+    Record,
+    StateSeen,
+    TaskDefined,
+    TaskSeen,
+    WriterClosed,
+)
 from penstock.ports import Acknowledged, Ingest
 from penstock.store.database import Store, Transaction
 from penstock.store.fact_rows import write_artifacts, write_dataset_uses, write_events, write_logs
@@ -44,7 +55,13 @@ class Batch:
     def run_ids(self) -> set[str]:
         """The flow runs that the records speak of."""
         ids: set[str | None] = {record.flow_run_id for record in self.tasks.values()}
-        for records in (self.flows, self.logs, self.events, self.datasets, [record for _, record in self.artifacts.values()]):
+        for records in (
+            self.flows,
+            self.logs,
+            self.events,
+            self.datasets,
+            [record for _, record in self.artifacts.values()],
+        ):
             ids.update(record.flow_run_id for record in records)
         ids.update(record.parent_run_id for record in self.flows if type(record) is FlowSeen)
         return {identifier for identifier in ids if identifier is not None}
@@ -56,7 +73,9 @@ def ingest(store: Store, request: Ingest, workspace: str) -> Acknowledged:
         return _ingest(store, request.writer_id, request.records, workspace)
     except (UnicodeEncodeError, DataError):
         # Text that no database takes is rare: looking for it beforehand would cost every batch.
-        return _ingest(store, request.writer_id, [(sequence, clean(record)) for sequence, record in request.records], workspace)
+        return _ingest(
+            store, request.writer_id, [(sequence, clean(record)) for sequence, record in request.records], workspace
+        )
     except (ValueError, TypeError, KeyError) as error:
         raise JournalCorrupt(f"The records of writer {request.writer_id} cannot be taken in: {error!r}") from error
 
@@ -74,14 +93,23 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
             _write(transaction, batch, definitions, workspace_id=workspace_id, writer_seq=known.seq)
             closed_at = batch.closed_at or closed_at
         mark = fresh[-1][0]
-        values = {"mark": mark, "tasks": definitions.as_json(), "seen_at": store.now_us(transaction.connection), "closed_at": closed_at}
+        values = {
+            "mark": mark,
+            "tasks": definitions.as_json(),
+            "seen_at": store.now_us(transaction.connection),
+            "closed_at": closed_at,
+        }
         transaction.connection.execute(update(writer).where(writer.c.seq == known.seq).values(values))
     return Acknowledged(sequence=mark)
 
 
 def _lock_writer(transaction: Transaction, workspace_id: int, writer_id: str) -> Any:
     w = writer.c
-    mine = select(w.seq, w.mark, w.tasks, w.closed_at).where(w.workspace_id == workspace_id, w.id == writer_id).with_for_update()
+    mine = (
+        select(w.seq, w.mark, w.tasks, w.closed_at)
+        .where(w.workspace_id == workspace_id, w.id == writer_id)
+        .with_for_update()
+    )
     known = transaction.connection.execute(mine).one_or_none()
     if known is None:
         new = {"workspace_id": workspace_id, "id": writer_id, "mark": 0, "tasks": TASKS_NONE, "seen_at": 0}
@@ -94,7 +122,9 @@ def _after_mark(records: Sequence[Numbered], mark: int, writer_id: str) -> Seque
     fresh = records if records and records[0][0] > mark else [pair for pair in records if pair[0] > mark]
     for expected, (sequence, _) in enumerate(fresh, start=mark + 1):
         if sequence != expected:
-            raise JournalError(f"Records {expected} to {sequence - 1} of writer {writer_id} are missing; what was taken in before is not affected.")
+            raise JournalError(
+                f"Records {expected} to {sequence - 1} of writer {writer_id} are missing; what was taken in before is not affected."
+            )
     return fresh
 
 
@@ -103,12 +133,11 @@ def _batches(records: Sequence[Numbered], definitions: Definitions) -> Iterator[
     batch = Batch()
     tasks = batch.tasks
     for _, record in records:
-        kind = type(record)
-        if kind is TaskSeen:
+        if type(record) is TaskSeen:
             before = tasks.get(record[2])
             if before is None or record[1] >= before[1]:
                 tasks[record[2]] = record
-        elif kind is TaskDefined and definitions.would_change(record, batch.definitions):
+        elif type(record) is TaskDefined and definitions.would_change(record, batch.definitions):
             yield batch
             batch = Batch(definitions={record.task_id: record})
             tasks = batch.tasks
@@ -136,7 +165,9 @@ def _sort_in(batch: Batch, record: Record) -> None:
             batch.closed_at = record.at
 
 
-def _write(transaction: Transaction, batch: Batch, definitions: Definitions, *, workspace_id: int, writer_seq: int) -> None:
+def _write(
+    transaction: Transaction, batch: Batch, definitions: Definitions, *, workspace_id: int, writer_seq: int
+) -> None:
     definitions.add(batch.definitions.values())
     runs = FlowRuns(transaction, batch.run_ids(), workspace_id=workspace_id, writer_seq=writer_seq)
     runs.follow(batch.flows)
@@ -152,5 +183,3 @@ def _write(transaction: Transaction, batch: Batch, definitions: Definitions, *, 
     write_artifacts(transaction, batch.artifacts.values(), known, workspace_id)
     write_dataset_uses(transaction, batch.datasets, known, workspace_id)
     write_events(transaction, batch.events, known, workspace_id)
-
-

@@ -11,7 +11,16 @@ from sqlalchemy import Connection, and_, func, not_, select, update
 
 from penstock.core.ids import RunId
 from penstock.core.states import FINAL_TYPES, Reason, RunFacts, RunState, StateType, is_final
-from penstock.ports import BeginFlowRun, Cancellations, FindCancellations, FindOpenRuns, OpenRuns, RunTaken, TakeFlowRun, WriterHello
+from penstock.ports import (
+    BeginFlowRun,
+    Cancellations,
+    FindCancellations,
+    FindOpenRuns,
+    OpenRuns,
+    RunTaken,
+    TakeFlowRun,
+    WriterHello,
+)
 from penstock.store.database import Store, Transaction
 from penstock.store.flow_runs import read_flow_run
 from penstock.store.states import Moved, add_moves
@@ -45,7 +54,16 @@ def gather(store: Store, run_id: str, workspace: str) -> Gathered | None:
         return _gather(store, connection, store.workspace_id(connection, workspace), run_id)
 
 
-def commit(store: Store, gathered: Gathered, state: RunState, workspace: str, *, actor: str, settle: str | None = None, **values: Any) -> bool:
+def commit(
+    store: Store,
+    gathered: Gathered,
+    state: RunState,
+    workspace: str,
+    *,
+    actor: str,
+    settle: str | None = None,
+    **values: Any,
+) -> bool:
     """Write a run's new state and other columns, unless it changed since it was gathered: then write nothing, answer False.
 
     `settle` is the message for task runs that no process works on any more.
@@ -54,7 +72,10 @@ def commit(store: Store, gathered: Gathered, state: RunState, workspace: str, *,
     with store.write() as transaction:
         if not _write_state(transaction, gathered, state, **values):
             return False
-        add_moves(transaction, [_moved(store.make_workspace(transaction, workspace), gathered, state, values.get("epoch"), actor)])
+        add_moves(
+            transaction,
+            [_moved(store.make_workspace(transaction, workspace), gathered, state, values.get("epoch"), actor)],
+        )
         if settle is not None:
             settle_tasks(transaction, gathered.seq, at=state.at, message=settle)
         return True
@@ -69,7 +90,9 @@ def begin_flow_run(store: Store, request: BeginFlowRun, workspace: str, *, actor
         return RunTaken(run=read_flow_run(transaction.connection, workspace_id, request.id))
 
 
-def take_flow_run(store: Store, request: TakeFlowRun, gathered: Gathered, state: RunState, workspace: str, *, actor: str) -> bool:
+def take_flow_run(
+    store: Store, request: TakeFlowRun, gathered: Gathered, state: RunState, workspace: str, *, actor: str
+) -> bool:
     """Give a run to a writer in its next epoch; False if it changed since it was gathered."""
     state = clean_state(state)
     with store.write() as transaction:
@@ -88,14 +111,21 @@ def take_flow_run(store: Store, request: TakeFlowRun, gathered: Gathered, state:
         if not _write_state(transaction, gathered, state, **values):
             return False
         add_moves(transaction, [_moved(workspace_id, gathered, state, epoch, actor)])
-        settle_tasks(transaction, gathered.seq, at=state.at, message="The process that ran it is gone; another one took the run over.")
+        settle_tasks(
+            transaction,
+            gathered.seq,
+            at=state.at,
+            message="The process that ran it is gone; another one took the run over.",
+        )
         return True
 
 
 def find_open_runs(store: Store, request: FindOpenRuns, workspace: str) -> OpenRuns:
     """Answer `FindOpenRuns`. A suspended run has been let go of on purpose: it is nobody's."""
     with store.read() as connection:
-        mine = and_(writer.c.workspace_id == store.workspace_id(connection, workspace), writer.c.id == request.writer_id)
+        mine = and_(
+            writer.c.workspace_id == store.workspace_id(connection, workspace), writer.c.id == request.writer_id
+        )
         known = connection.execute(select(writer.c.seq, writer.c.mark).where(mine)).one_or_none()
         if known is None:
             return OpenRuns(runs=(), mark=0)
@@ -110,11 +140,17 @@ def mark_crashed(store: Store, writer_id: str, message: str, workspace: str, *, 
     with store.write() as transaction:
         connection = transaction.connection
         workspace_id = store.make_workspace(transaction, workspace)
-        writer_seq = connection.execute(select(writer.c.seq).where(writer.c.workspace_id == workspace_id, writer.c.id == writer_id)).scalar()
+        writer_seq = connection.execute(
+            select(writer.c.seq).where(writer.c.workspace_id == workspace_id, writer.c.id == writer_id)
+        ).scalar()
         if writer_seq is None:
             return ()
         state = RunState.of("Crashed", at=transaction.now_us(), reason=Reason.PROCESS_DIED, message=message)
-        held = connection.execute(select(r.id).where(_held_by(writer_seq)).order_by(r.seq).with_for_update()).scalars().all()
+        held = (
+            connection.execute(select(r.id).where(_held_by(writer_seq)).order_by(r.seq).with_for_update())
+            .scalars()
+            .all()
+        )
         for run_id in held:
             gathered = _gather(store, connection, workspace_id, run_id)
             if gathered is not None and _write_state(transaction, gathered, state):
@@ -165,7 +201,9 @@ def find_flow(transaction: Transaction, workspace_id: int, name: str, *, at: int
     mine = and_(flow.c.workspace_id == workspace_id, flow.c.name == name)
     known = transaction.connection.execute(select(flow.c.seq).where(mine)).scalar()
     if known is None:
-        known = insert_if_new(transaction.connection, flow, {"workspace_id": workspace_id, "name": name, "created_at": at})
+        known = insert_if_new(
+            transaction.connection, flow, {"workspace_id": workspace_id, "name": name, "created_at": at}
+        )
     return int(known or transaction.connection.execute(select(flow.c.seq).where(mine)).scalar_one())
 
 
@@ -194,10 +232,14 @@ def settle_tasks(transaction: Transaction, run_seq: int, *, at: int, message: st
 def recount_tasks(transaction: Transaction, run_seq: int) -> None:
     """Count a run's task runs anew, after a change to many."""
     t = task_run.c
-    counted = transaction.connection.execute(select(t.state_type, func.count()).where(t.flow_run_seq == run_seq).group_by(t.state_type))
-    counts = {type_: number for type_, number in counted}
+    counted = transaction.connection.execute(
+        select(t.state_type, func.count()).where(t.flow_run_seq == run_seq).group_by(t.state_type)
+    )
+    counts = {state_type: number for state_type, number in counted}  # noqa: C416 - rows are no pairs to `dict`
     values = {column: counts.get(type_.value, 0) for type_, column in COUNT_COLUMNS.items()}
-    transaction.connection.execute(update(flow_run).where(r.seq == run_seq).values(changed=transaction.changed, **values))
+    transaction.connection.execute(
+        update(flow_run).where(r.seq == run_seq).values(changed=transaction.changed, **values)
+    )
 
 
 def _gather(store: Store, connection: Connection, workspace_id: int, run_id: str) -> Gathered | None:
@@ -213,7 +255,9 @@ def _gather(store: Store, connection: Connection, workspace_id: int, run_id: str
         return None
     state = make_state(row.state_type, row.state_name, row.state_at, row.state_reason, row.state_message)
     facts = RunFacts(state, row.epoch, row.version, cancel_requested=row.cancel_requested_at is not None)
-    return Gathered(facts, store.now_us(connection), row.seq, run_id, row.name, row.flow_name, row.writer_seq, row.started_at)
+    return Gathered(
+        facts, store.now_us(connection), row.seq, run_id, row.name, row.flow_name, row.writer_seq, row.started_at
+    )
 
 
 def _write_state(transaction: Transaction, gathered: Gathered, state: RunState, **values: Any) -> bool:
@@ -301,7 +345,11 @@ def _create(transaction: Transaction, request: BeginFlowRun, workspace_id: int, 
 
 
 def _cleaned(request: BeginFlowRun) -> BeginFlowRun:
-    texts = {name: clean_text(value) for name in ("flow_name", "name", "flow_version", "code_version", "entrypoint") if (value := getattr(request, name))}
+    texts = {
+        name: clean_text(value)
+        for name in ("flow_name", "name", "flow_version", "code_version", "entrypoint")
+        if (value := getattr(request, name))
+    }
     return replace(request, **texts)
 
 

@@ -28,4 +28,6 @@ def open_store(url: str, *, clock: Clock | None = None, before_statement: Statem
         from penstock.store.postgres import PostgresDatabase  # lazy: psycopg and its dialect, 90 ms
 
         return Store(PostgresDatabase(parsed, before_statement=before_statement), clock=clock)
-    raise StoreUnavailable(f"Penstock keeps its runs in SQLite or PostgreSQL, not in `{backend}`. Set PENSTOCK_DATABASE_URL to such a database.")
+    raise StoreUnavailable(
+        f"Penstock keeps its runs in SQLite or PostgreSQL, not in `{backend}`. Set PENSTOCK_DATABASE_URL to such a database."
+    )

@@ -38,7 +38,9 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     return tuple(keys)
 
 
-def make_page(rows: Sequence[R], limit: int, *, item: Callable[[R], T], keys: Callable[[R], tuple[Any, ...]]) -> Page[T]:
+def make_page(
+    rows: Sequence[R], limit: int, *, item: Callable[[R], T], keys: Callable[[R], tuple[Any, ...]]
+) -> Page[T]:
     """Make a page of rows that were asked for with one more than `limit`."""
     shown = rows[:limit]
     return Page([item(row) for row in shown], encode_cursor(*keys(shown[-1])) if len(rows) > limit else None)

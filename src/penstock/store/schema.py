@@ -38,7 +38,9 @@ def ddl(dialect: Dialect) -> list[str]:
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            only_for = index._ddl_if.dialect if index._ddl_if is not None else None  # no public accessor in SQLAlchemy 2.0
+            only_for = (
+                index._ddl_if.dialect if index._ddl_if is not None else None
+            )  # no public accessor in SQLAlchemy 2.0
             if only_for in (None, dialect.name):
                 statements.append(str(CreateIndex(index).compile(dialect=dialect)))
     statements.append("INSERT INTO counter (name, value) VALUES ('changed', 0)")

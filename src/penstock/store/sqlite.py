@@ -45,11 +45,22 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, url: URL, *, before_statement: StatementHook | None = None, migrations: Sequence[Migration] = MIGRATIONS, version: int = SCHEMA_VERSION):
+    def __init__(
+        self,
+        url: URL,
+        *,
+        before_statement: StatementHook | None = None,
+        migrations: Sequence[Migration] = MIGRATIONS,
+        version: int = SCHEMA_VERSION,
+    ):
         if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
-            raise StoreUnavailable(f"Python's SQLite is {sqlite3.sqlite_version}; Penstock needs {'.'.join(map(str, SQLITE_VERSION_MIN))} or later.")
+            raise StoreUnavailable(
+                f"Python's SQLite is {sqlite3.sqlite_version}; Penstock needs {'.'.join(map(str, SQLITE_VERSION_MIN))} or later."
+            )
         if url.database in (None, "", ":memory:"):
-            raise StoreUnavailable("Runs are kept in a file: set PENSTOCK_DATABASE_URL to sqlite:////absolute/path, or leave it unset.")
+            raise StoreUnavailable(
+                "Runs are kept in a file: set PENSTOCK_DATABASE_URL to sqlite:////absolute/path, or leave it unset."
+            )
         self.path = Path(str(url.database)).expanduser().absolute()
         self._hook = before_statement
         self._migrations, self._version = migrations, version
@@ -66,7 +77,9 @@ class SqliteDatabase:
         with self._translating(), self._gate.passing():
             connection = self._writer_connection()
             with connection.begin():
-                changed = connection.exec_driver_sql("UPDATE counter SET value = value + 1 WHERE name = 'changed' RETURNING value").scalar_one()
+                changed = connection.exec_driver_sql(
+                    "UPDATE counter SET value = value + 1 WHERE name = 'changed' RETURNING value"
+                ).scalar_one()
                 yield connection, changed
                 if self._hook is not None:
                     self._hook("COMMIT")
@@ -94,10 +107,14 @@ class SqliteDatabase:
             token: int = self._watcher.connection.execute("PRAGMA data_version").fetchone()[0]  # type: ignore[attr-defined]
             return token
 
-    def query(self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def query(
+        self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run a statement that sees the documented views only."""
         with self._translating():
-            return sqlite_query.run(self.path, sql, workspace_id=workspace_id, row_limit=row_limit, timeout_seconds=timeout_seconds)
+            return sqlite_query.run(
+                self.path, sql, workspace_id=workspace_id, row_limit=row_limit, timeout_seconds=timeout_seconds
+            )
 
     def location(self) -> str:
         """The file."""
@@ -148,7 +165,12 @@ class SqliteDatabase:
 
     def _make_engine(self) -> Engine:
         engine = create_engine(
-            "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=READERS_KEPT, max_overflow=-1, pool_reset_on_return=None
+            "sqlite://",
+            creator=self._connect,
+            poolclass=QueuePool,
+            pool_size=READERS_KEPT,
+            max_overflow=-1,
+            pool_reset_on_return=None,
         )
 
         @event.listens_for(engine, "begin")
@@ -164,7 +186,13 @@ class SqliteDatabase:
         spare, self._spare = self._spare, None
         if spare is not None:
             return spare
-        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512)
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -194,15 +222,23 @@ class SqliteDatabase:
     def _read_version(self, connection: sqlite3.Connection) -> int:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         application = connection.execute("PRAGMA application_id").fetchone()[0]
-        if application == APPLICATION_ID or (version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()):
+        if application == APPLICATION_ID or (
+            version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        ):
             return version
-        raise StoreCorrupt(f"{self.path} is a database of another program. Set PENSTOCK_DATABASE_URL or PENSTOCK_HOME to another place.")
+        raise StoreCorrupt(
+            f"{self.path} is a database of another program. Set PENSTOCK_DATABASE_URL or PENSTOCK_HOME to another place."
+        )
 
     def _make_schema(self, connection: sqlite3.Connection) -> None:
         # An empty file has nothing to lose, so that there is nothing to wait for the disk for.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
-        script = [*ddl(sqlite_dialect()), f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {self._version}"]
+        script = [
+            *ddl(sqlite_dialect()),
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            f"PRAGMA user_version = {self._version}",
+        ]
         connection.executescript(";\n".join(["BEGIN IMMEDIATE", *script, "COMMIT"]))
         connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -210,7 +246,9 @@ class SqliteDatabase:
         steps = pending(found, self._migrations)
         alone = any(not step.additive for step in steps)
         if alone and connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] != "delete":
-            raise StoreUnavailable(f"{self.path} must be upgraded while no other process uses it. Stop the others, then try again.")
+            raise StoreUnavailable(
+                f"{self.path} must be upgraded while no other process uses it. Stop the others, then try again."
+            )
         self._spare = connection
         with self._engine_here().connect().execution_options(penstock_mode="write") as upgrading, upgrading.begin():
             migrate(upgrading, steps)

@@ -19,7 +19,20 @@ EVENT_SCHEMA_VERSION = 1
 insert_states = BulkInsert(flow_run_state, ("flow_run_seq", "epoch", "at", "type", "name", "reason", "message"))
 insert_events = BulkInsert(
     event,
-    ("seq", "workspace_id", "id", "at", "kind", "resource", "related", "actor", "cause", "schema_version", "payload", "flow_run_seq"),
+    (
+        "seq",
+        "workspace_id",
+        "id",
+        "at",
+        "kind",
+        "resource",
+        "related",
+        "actor",
+        "cause",
+        "schema_version",
+        "payload",
+        "flow_run_seq",
+    ),
     "ON CONFLICT (workspace_id, id) DO NOTHING",
 )
 
@@ -44,7 +57,9 @@ def add_moves(transaction: Transaction, moves: Sequence[Moved]) -> None:
     if not moves:
         return
     insert_states.run(transaction.connection, [_history_row(move) for move in moves])
-    insert_events.run(transaction.connection, [_event_row(transaction, move) for move in moves if move.version is not None])
+    insert_events.run(
+        transaction.connection, [_event_row(transaction, move) for move in moves if move.version is not None]
+    )
 
 
 def list_states(store: Store, request: ListStates, workspace: str) -> Sequence[StateEntry]:
@@ -56,7 +71,10 @@ def list_states(store: Store, request: ListStates, workspace: str) -> Sequence[S
         .order_by(s.epoch, s.seq)
     )
     with store.read() as connection:
-        mine = (flow_run.c.workspace_id == store.workspace_id(connection, workspace), flow_run.c.id == request.flow_run_id)
+        mine = (
+            flow_run.c.workspace_id == store.workspace_id(connection, workspace),
+            flow_run.c.id == request.flow_run_id,
+        )
         rows = connection.execute(statement.where(*mine)).all()
     return [StateEntry(state=make_state(*row[:5]), epoch=row.epoch) for row in rows]
 

@@ -61,7 +61,11 @@ metadata = MetaData()
 
 def _seq(*, given: bool = False) -> Column[int]:
     """A row's number: counted by the database, or given by the statement that makes the row."""
-    return Column("seq", BIG, primary_key=True, autoincrement=False) if given else Column("seq", BIG, Identity(), primary_key=True)
+    return (
+        Column("seq", BIG, primary_key=True, autoincrement=False)
+        if given
+        else Column("seq", BIG, Identity(), primary_key=True)
+    )
 
 
 def _table(name: str, *parts: Any, **options: Any) -> Table:
@@ -156,7 +160,14 @@ Index("ix_flow_run_flow", flow_run.c.flow_seq, flow_run.c.start_at, flow_run.c.s
 Index("ix_flow_run_name", flow_run.c.workspace_id, flow_run.c.name)
 Index("ix_flow_run_changed", flow_run.c.changed)
 _has_parent = flow_run.c.parent_run_id.is_not(None)
-Index("ix_flow_run_parent", flow_run.c.parent_run_id, flow_run.c.start_at, flow_run.c.seq, sqlite_where=_has_parent, postgresql_where=_has_parent)
+Index(
+    "ix_flow_run_parent",
+    flow_run.c.parent_run_id,
+    flow_run.c.start_at,
+    flow_run.c.seq,
+    sqlite_where=_has_parent,
+    postgresql_where=_has_parent,
+)
 _open = flow_run.c.ended_at.is_(None)
 Index("ix_flow_run_open", flow_run.c.writer_seq, sqlite_where=_open, postgresql_where=_open)
 
@@ -217,7 +228,13 @@ task_run = _table(
 Index("ix_task_run_flow_run", task_run.c.flow_run_seq).ddl_if(dialect="sqlite")
 Index("ix_task_run_flow_run_pg", task_run.c.flow_run_seq, task_run.c.seq).ddl_if(dialect="postgresql")
 _unusual = task_run.c.state_type != StateType.COMPLETED.value
-Index("ix_task_run_state", task_run.c.flow_run_seq, task_run.c.state_type, sqlite_where=_unusual, postgresql_where=_unusual)
+Index(
+    "ix_task_run_state",
+    task_run.c.flow_run_seq,
+    task_run.c.state_type,
+    sqlite_where=_unusual,
+    postgresql_where=_unusual,
+)
 
 log = _table(
     "log",
@@ -273,7 +290,14 @@ artifact = _table(
     UniqueConstraint("workspace_id", "id", name="uq_artifact_id"),
 )
 _keyed = artifact.c.key.is_not(None)
-Index("ix_artifact_key", artifact.c.workspace_id, artifact.c.key, artifact.c.seq, sqlite_where=_keyed, postgresql_where=_keyed)
+Index(
+    "ix_artifact_key",
+    artifact.c.workspace_id,
+    artifact.c.key,
+    artifact.c.seq,
+    sqlite_where=_keyed,
+    postgresql_where=_keyed,
+)
 Index("ix_artifact_flow_run", artifact.c.flow_run_seq, artifact.c.seq)
 Index("ix_artifact_workspace", artifact.c.workspace_id, artifact.c.seq)
 
@@ -308,4 +332,11 @@ Index("ix_dataset_use_dataset", dataset_use.c.workspace_id, dataset_use.c.datase
 Index("ix_dataset_use_workspace", dataset_use.c.workspace_id, dataset_use.c.seq)
 Index("ix_dataset_use_flow_run", dataset_use.c.flow_run_seq, dataset_use.c.seq)
 _with_key = dataset_use.c.write_key.is_not(None)
-Index("ix_dataset_use_key", dataset_use.c.workspace_id, dataset_use.c.write_key, dataset_use.c.seq, sqlite_where=_with_key, postgresql_where=_with_key)
+Index(
+    "ix_dataset_use_key",
+    dataset_use.c.workspace_id,
+    dataset_use.c.write_key,
+    dataset_use.c.seq,
+    sqlite_where=_with_key,
+    postgresql_where=_with_key,
+)

@@ -67,7 +67,9 @@ class Definitions:
         key = ("workspace_id", "id", "source_hash")
         same = [task.c[name] == values[name] for name in key]
         columns = ("key", "name", "tags", "retries", "description")
-        found = self._connection.execute(select(task.c.seq, *(task.c[name] for name in columns)).where(*same)).one_or_none()
+        found = self._connection.execute(
+            select(task.c.seq, *(task.c[name] for name in columns)).where(*same)
+        ).one_or_none()
         if found is None:
             number = insert_if_new(self._connection, task, values)
             return number or int(self._connection.execute(select(task.c.seq).where(*same)).scalar_one())

@@ -41,7 +41,7 @@ FOUND_SQLITE = text(
     SELECT t.flow_run_seq, t.state_type, count(*), max(t.epoch)
     FROM place CROSS JOIN task_run t ON t.id = substr(:packed, place.at, {ID_BYTES})
     GROUP BY t.flow_run_seq, t.state_type
-    """  # noqa: S608
+    """
 )
 FOUND_POSTGRES = text(
     "SELECT t.flow_run_seq, t.state_type, count(*), max(t.epoch) FROM task_run t WHERE t.id = ANY(CAST(:ids AS uuid[])) GROUP BY 1, 2"
@@ -67,7 +67,11 @@ def write_task_runs(
 
 
 def _rows(
-    records: Sequence[TaskSeen], runs: Mapping[str, int], tasks: Mapping[str, int], ident: Callable[[str], Any], changed: int
+    records: Sequence[TaskSeen],
+    runs: Mapping[str, int],
+    tasks: Mapping[str, int],
+    ident: Callable[[str], Any],
+    changed: int,
 ) -> list[tuple[Any, ...]]:
     return [
         (
@@ -92,7 +96,9 @@ def _count_changes(connection: Connection, records: Sequence[TaskSeen], runs: Ma
     left: Counts = {}
     for (run_id, state_type), number in Counter((record[0], record[10]) for record in records).items():
         if state_type not in COUNT_COLUMNS:
-            raise JournalCorrupt(f"A task run is said to be in state `{state_type}`, which no version of the journal knows.")
+            raise JournalCorrupt(
+                f"A task run is said to be in state `{state_type}`, which no version of the journal knows."
+            )
         left.setdefault(runs[run_id], Counter())[state_type] += number
     found = _found(connection, [record[2] for record in records])
     if not found:

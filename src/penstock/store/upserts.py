@@ -5,7 +5,9 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 
-def insert_if_new(connection: Connection, table: Table, values: dict[str, Any], *, returning: str = "seq") -> int | None:
+def insert_if_new(
+    connection: Connection, table: Table, values: dict[str, Any], *, returning: str = "seq"
+) -> int | None:
     """Insert a row; answer its number, or none if a row with the same unique key is there already.
 
     On PostgreSQL this waits for whoever is inserting that key, so that reading afterwards finds it.
@@ -15,7 +17,9 @@ def insert_if_new(connection: Connection, table: Table, values: dict[str, Any], 
     return number
 
 
-def upsert(connection: Connection, table: Table, values: dict[str, Any], *, key: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:
+def upsert(
+    connection: Connection, table: Table, values: dict[str, Any], *, key: tuple[str, ...], keep: tuple[str, ...] = ()
+) -> None:
     """Insert a row, or overwrite the one with the same `key`, except for the columns of `keep`."""
     made = _insert(connection, table).values(values)
     changes = {name: made.excluded[name] for name in values if name not in key and name not in keep}

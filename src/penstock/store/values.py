@@ -94,7 +94,9 @@ def reason_text(state: RunState) -> str | None:
 
 def clean_state(state: RunState) -> RunState:
     """A state whose texts every database takes."""
-    return replace(state, name=clean_text(state.name), message=None if state.message is None else clean_text(state.message))
+    return replace(
+        state, name=clean_text(state.name), message=None if state.message is None else clean_text(state.message)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Failures on purpose: the n-th time that something happens, it fails, or the process dies.
 
-    failpoints = Failpoints(fail_at=3)
-    store = open_store(url, before_statement=failpoints)
+failpoints = Failpoints(fail_at=3)
+store = open_store(url, before_statement=failpoints)
 """
 
 import os

@@ -59,5 +59,3 @@ class ProcessPool(ThreadPool):
         if child is None or not child.alive:
             child = self._children[ident] = Child()
         return child
-
-

@@ -66,7 +66,10 @@ class ThreadPool:
         """A thread of the pool is about to end."""
 
     def run_here(self, future: TaskFuture) -> bool:
-        if getattr(threading.current_thread(), "penstock_pool", None) is not self or future.call.task.kind is Kind.COROUTINE:
+        if (
+            getattr(threading.current_thread(), "penstock_pool", None) is not self
+            or future.call.task.kind is Kind.COROUTINE
+        ):
             return False
         context = future.context
         if context is None or not _is_ready(future):

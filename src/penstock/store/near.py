@@ -1,0 +1,15 @@
+"""Names like one that was not found, for the error's hint."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+NEAR_MAX = 3
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that `name` may have been meant to be.
+
+    >>> near_names("tokn", ["token", "bucket"])
+    ['token']
+    """
+    return get_close_matches(name, list(known), n=NEAR_MAX)
