@@ -1,7 +1,7 @@
 """What every test, doctest and code block of the docs stands on: a home of its own, never the developer's.
 
 The fixtures themselves are in tests/fixtures/; tests/README.md lists them. Code blocks of one page of the docs share a
-home and a namespace, in order; `make test` hands a whole page to one worker.
+home and a namespace, in order; `make test` hands a whole page to one worker. `tests/fixtures/pages.py` runs them.
 """
 
 import os
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from _pytest.doctest import DoctestItem
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.parsers.markdown import SkipParser
+
+from tests.fixtures.pages import ConsoleParser, Page, PythonParser
 
 pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.release"]
 
@@ -44,27 +46,11 @@ def home_for_doctests(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("home")
 
 
-class Page:
-    """One page of the docs: its blocks run in order, in a home and a working folder of their own."""
-
-    def set_up(self, namespace: dict[str, object]) -> None:
-        self.folder = tempfile.mkdtemp(prefix="penstock-docs-")
-        self.before = os.environ["PENSTOCK_HOME"], Path.cwd()
-        os.environ["PENSTOCK_HOME"] = str(Path(self.folder, "home"))
-        os.chdir(self.folder)
-        namespace["__name__"] = "__docs__"
-
-    def tear_down(self, namespace: dict[str, object]) -> None:
-        os.environ["PENSTOCK_HOME"] = self.before[0]
-        os.chdir(self.before[1])
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 page = Page()
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[PythonParser(), ConsoleParser(), SkipParser()],
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    excludes=["docs/adr/*.md"],
+    excludes=["docs/adr/*.md", "docs/reference/cli.md"],  # the latter is made from the commands themselves
     setup=page.set_up,
     teardown=page.tear_down,
 ).pytest()

@@ -4,6 +4,7 @@ First wins: environment variables, the active profile in `$PENSTOCK_HOME/profile
 global: composition roots read the settings and hand them down.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -37,7 +38,7 @@ def _parse_choice(*choices: str) -> Callable[[str], str]:
 
 def _parse_positive(text: str) -> float:
     value = float(text)
-    if value < 0:
+    if not 0 <= value < math.inf:
         raise ValueError("expected a number that is not negative")
     return value
 
@@ -46,6 +47,13 @@ def _parse_count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ValueError("expected a whole number of at least 1")
+    return value
+
+
+def _parse_retries(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("expected a whole number that is not negative")
     return value
 
 
@@ -115,11 +123,11 @@ class Settings:
     extra_loggers: tuple[str, ...] = _setting(
         (), _parse_names, about="Names of standard loggers whose lines belong to the run, separated by commas."
     )
-    task_retries: int = _setting(0, int, about="Retries of tasks that do not say.")
+    task_retries: int = _setting(0, _parse_retries, about="Retries of tasks that do not say.")
     task_retry_delay_seconds: float = _setting(
         0.0, _parse_positive, about="Delay between retries of tasks that do not say."
     )
-    flow_retries: int = _setting(0, int, about="Retries of flows that do not say.")
+    flow_retries: int = _setting(0, _parse_retries, about="Retries of flows that do not say.")
     task_workers_max: int = _setting(
         32, _parse_count, about="Threads that a run's tasks share, unless its task runner says otherwise."
     )
@@ -217,6 +225,8 @@ def _read_profile(home: Path, wanted: str | None) -> tuple[str, Mapping[str, Any
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise SettingInvalid(f"{path} cannot be read: {error}. Mend or remove it.") from error
     profiles = content.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(profile, dict) for profile in profiles.values()):
+        raise SettingInvalid(f"{path} must hold one table a profile, such as [profiles.dev]. Mend or remove it.")
     name = wanted or content.get("active", PROFILE_DEFAULT)
     if name not in profiles and name != PROFILE_DEFAULT:
         raise SettingInvalid(f"Profile `{name}` is not in {path}. Known: {', '.join(profiles) or 'none'}.")

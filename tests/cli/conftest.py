@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
 from penstock.cli.main import invoke
 from penstock.sdk import wiring
@@ -102,3 +104,88 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     monkeypatch.setenv("TERM", "xterm-256color")
     yield Cli(monkeypatch)
     wiring.shut_down()
+
+
+PROGRAM = """
+import sys, threading
+from penstock import flow, get_run_logger, task
+from penstock.artifacts import create_markdown_artifact, create_table_artifact
+
+
+@task(retries=1)
+def fetch(n: int) -> int:
+    get_run_logger().info("fetching %s", n)
+    if n == 13:
+        raise LookupError("thirteen is not there")
+    return n
+
+
+@task
+def add(numbers: list) -> int:
+    return sum(numbers)
+
+
+@flow
+def inner(n: int) -> int:
+    get_run_logger().warning("inside \\x1b[31m%s", n)
+    return fetch(n)
+
+
+@flow
+def numbers(n: int = 2, label: str = "none") -> int:
+    print("label", label)
+    create_markdown_artifact("# Numbers", key="summary", description="What there was")
+    create_table_artifact([{"n": i, "square": i * i} for i in range(n)], key="squares")
+    return add([fetch(i) for i in range(n)]) + inner(n)
+
+
+@flow
+async def later(n: int = 1) -> int:
+    return n + 1
+
+
+@flow
+def failing() -> None:
+    deeper()
+
+
+def deeper() -> None:
+    raise ZeroDivisionError("nothing \\x1b[2J to divide by")
+
+
+@flow
+def waiting() -> None:
+    fetch(1)
+    print("waiting", flush=True)
+    threading.Event().wait(60)
+
+
+@flow
+def stubborn(path: str) -> int:
+    fetch(1)
+    if open(path).read() != "go":
+        raise RuntimeError("not yet")
+    return fetch(2)
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A file of flows."""
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture
+def schemas() -> Any:
+    """Checks what a command printed against the committed schemas: `schemas("flow-run ls", value)`."""
+    folder = SOURCE / "penstock" / "cli" / "schemas"
+    contents = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    registry: Any = Registry().with_resources((c["$id"], Resource.from_contents(c)) for c in contents)
+
+    def check(command: str, value: Any) -> None:
+        place = f"cli.schema.json#/$defs/{command.replace(' ', '%20')}"
+        Draft202012Validator({"$ref": place}, registry=registry).validate(value)
+
+    return check

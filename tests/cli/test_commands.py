@@ -65,6 +65,11 @@ def test_the_overview_says_of_each_command_what_its_help_begins_with() -> None:
         assert TABLE[name].help == (command.help or "").split("\n")[0]
 
 
+def test_no_command_is_cut_short_in_an_overview(cli: Cli) -> None:
+    for arguments in ((), *((name,) for name, command in groups() if isinstance(command, click.Group))):
+        assert "..." not in cli.ok(*arguments, "--help").out.replace("[ARGS]...", "")
+
+
 def test_every_read_takes_json() -> None:
     reads = {"ls", "inspect", "logs", "watch", "view", "validate", "info", "get", "show", "sql", "version"}
     without = [p for p, c in commands() if p[-1] in reads and not any("--json" in o.opts for o in c.params)]

@@ -9,11 +9,11 @@ from penstock.cli.commands import Group, json_option
 from penstock.cli.inspection import shown_ids
 from penstock.cli.listing import PAGE_SIZE, Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.lookup import get_flow_run
-from penstock.cli.output import Column
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import artifact_shape
+from penstock.cli.tables import Column
 from penstock.cli.text import as_local_time, find_near, harmless
-from penstock.core.errors import Ambiguous, NotFound
+from penstock.core.errors import NotFound
 from penstock.core.ids import as_uuid_text
 from penstock.ports import Artifact, GetArtifact, ListArtifacts
 
@@ -60,6 +60,7 @@ def list_artifacts(
                 (ids[item.id], item.key or "", item.type, as_local_time(item.created_at), item.description or "")
                 for item in artifacts
             ),
+            empty="There are no such artifacts.",
         )
     say_if_cut(session, listed)
 
@@ -94,18 +95,10 @@ def inspect_artifact(session: Session, artifact_: str, as_json: bool) -> None:
 
 
 def _get(session: Session, text: str) -> Artifact:
-    """By id or key; else by the beginning of an id, among the newest."""
     try:
         return session.ask(GetArtifact(id_or_key=text))
     except NotFound as error:
         recent = session.ask(ListArtifacts(limit=PAGE_SIZE)).items
-        digits = text.replace("-", "").lower()
-        found = [item for item in recent if digits and item.id.startswith(digits)]
-        if len(found) > 1:
-            lines = "\n".join(f"  {as_uuid_text(item.id)}  {item.key or ''}" for item in found[:10])
-            raise Ambiguous(f"`{text}` may mean several artifacts; write more of the id:\n{lines}") from error
-        if found:
-            return found[0]
         near = find_near(text, (item.key for item in recent if item.key))
         raise NotFound("artifact", text, near=near, listing="penstock artifact ls") from error
 

@@ -9,9 +9,9 @@ import click
 
 from penstock.cli.commands import Group, json_option
 from penstock.cli.exits import ExitCode
-from penstock.cli.output import Cell, Column
 from penstock.cli.profiles import ProfileFile
 from penstock.cli.session import Session, pass_session
+from penstock.cli.tables import Cell, Column
 from penstock.cli.text import did_you_mean, find_near
 from penstock.core.errors import SettingInvalid
 from penstock.settings import HOME_DEFAULT, PREFIX, Settings, parse_setting, setting_names
@@ -172,7 +172,10 @@ def known_variable(name: str) -> str:
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @pass_session
 def unset_settings(session: Session, names: tuple[str, ...]) -> None:
-    """Take settings out of the active profile, so that they have their defaults again."""
+    """Take settings out of the active profile.
+
+    They have their defaults again, or what the environment says.
+    """
     file = ProfileFile(home_of(os.environ))
     profile = active_profile(os.environ, file)
     for name in names:
@@ -186,7 +189,10 @@ def unset_settings(session: Session, names: tuple[str, ...]) -> None:
 @json_option
 @pass_session
 def validate(session: Session, as_json: bool) -> ExitCode:
-    """Check the environment and every profile: unknown settings, values that cannot be. Exits 1 if any is wrong."""
+    """Check the environment and every profile.
+
+    Finds settings that do not exist and values that cannot be, and exits 1 if there are any.
+    """
     file = ProfileFile(home_of(os.environ))
     active_profile(os.environ, file)
     problems = _problems("the environment", {k: v for k, v in os.environ.items() if k.startswith(PREFIX)})

@@ -43,9 +43,10 @@ def info(session: Session, as_json: bool) -> None:
 @pass_session
 def upgrade(session: Session) -> None:
     """Bring the database to the schema of this version of Penstock. Stop what runs on it first."""
+    url = _own_url(session)
     from penstock.store import maintenance  # lazy: sqlalchemy, 130 ms
 
-    maintenance.upgrade(_own_url(session))
+    maintenance.upgrade(url)
     session.terminal.say("The database has the schema of this version.")
 
 
@@ -53,9 +54,9 @@ def upgrade(session: Session) -> None:
 @pass_session
 def vacuum(session: Session) -> None:
     """Give the room of what was removed back to the disk."""
+    url = _own_url(session)
     from penstock.store import maintenance  # lazy: sqlalchemy, 130 ms
 
-    url = _own_url(session)
     before = session.ask(DescribeStore()).bytes
     maintenance.vacuum(url)
     after = session.ask(DescribeStore()).bytes
@@ -66,11 +67,14 @@ def vacuum(session: Session) -> None:
 @yes_option
 @pass_session
 def reset(session: Session, yes: bool) -> None:
-    """Remove everything that is recorded: runs, logs, artifacts, variables. Results and datasets stay."""
+    """Remove everything that is recorded.
+
+    Runs, logs, artifacts, variables. Results and datasets stay where they are.
+    """
+    url = _own_url(session)
     from penstock.sdk import wiring  # lazy: engine and store, 100 ms and more
     from penstock.store import maintenance  # lazy: sqlalchemy, 130 ms
 
-    url = _own_url(session)
     session.terminal.confirm(_say_what_goes(session), yes=yes)
     wiring.shut_down()
     maintenance.reset(url)

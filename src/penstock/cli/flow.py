@@ -4,9 +4,9 @@ import click
 
 from penstock.cli.commands import Group, json_option
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
-from penstock.cli.output import Column
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import flow_shape
+from penstock.cli.tables import Column
 from penstock.cli.text import as_local_time
 from penstock.ports import Flow, ListFlows
 
@@ -35,5 +35,6 @@ def list_flows(session: Session, limit: int, everything: bool, as_json: bool) ->
                 (item.name, f"{item.run_count:,}", as_local_time(item.last_run_at), as_local_time(item.created_at))
                 for item in listed
             ),
+            empty="No flow has run yet.",
         )
     say_if_cut(session, listed)

@@ -11,11 +11,11 @@ from penstock.cli.inspection import shown_ids, took
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.logs import LEVELS, LogChoice, LogTail, LogWriter, choose_task_runs, read_lines
 from penstock.cli.lookup import get_flow_run, near_flow_names
-from penstock.cli.output import Column
 from penstock.cli.resume import rerun, resume
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import flow_run_shape
 from penstock.cli.states import near_states, parse_states, state_cell
+from penstock.cli.tables import Column
 from penstock.cli.text import as_count, as_local_time, did_you_mean, parse_moment
 from penstock.cli.watching import Watch, exit_code_of
 from penstock.core.ids import RunId, as_uuid_text
@@ -139,9 +139,10 @@ def _say_nothing_found(session: Session, states: tuple[str, ...], flows: tuple[s
 @json_option
 @pass_session
 def inspect_flow_run(session: Session, run: str, as_json: bool) -> None:
-    """Show all that is known of a run: states, parameters, task runs, subflows, artifacts, datasets.
+    """Show all that is known of a run.
 
-    RUN is an id, the beginning of one, or the run's name. The JSON follows `flow-run.schema.json`.
+    States, parameters, task runs, subflow runs, artifacts, datasets. RUN is an id, the beginning of one, or the
+    run's name. The JSON follows `flow-run.schema.json`.
     """
     found = inspection.gather(session, get_flow_run(session, run), all_task_runs=as_json)
     if as_json:
@@ -155,7 +156,7 @@ def inspect_flow_run(session: Session, run: str, as_json: bool) -> None:
     examples=[
         "penstock flow-run logs brave-otter --tail 20",
         "penstock flow-run logs brave-otter --level warning --task fetch",
-        "penstock flow-run logs brave-otter --follow --json",
+        "penstock flow-run logs brave-otter --follow --tail 10 --json",
     ],
 )
 @click.argument("run")
@@ -180,8 +181,8 @@ def show_logs(
 
     RUN is an id, the beginning of one, or the run's name.
     """
-    if sum((follow, head is not None, tail is not None)) > 1:
-        raise click.UsageError("--follow, --head and --tail exclude one another.")
+    if head is not None and (follow or tail is not None):
+        raise click.UsageError("--head excludes --follow and --tail.")
     found = get_flow_run(session, run)
     choice = LogChoice(
         flow_run_id=found.id,
@@ -189,11 +190,12 @@ def show_logs(
         task_run_ids=None if task is None else choose_task_runs(session, found, task),
     )
     writer = LogWriter(session, as_json)
-    if follow:
-        Watch(session, found, LogTail(choice), writer, states=False).follow()
-        return
-    for line in read_lines(session, choice, head=head, tail=tail):
+    seen = 0
+    for line in read_lines(session, choice, head=head, tail=tail) if tail or not follow else ():
         writer.write(line)
+        seen = line.seq
+    if follow:
+        Watch(session, found, LogTail(choice, seen), writer, states=False).follow()
 
 
 @flow_run.command(
@@ -204,8 +206,9 @@ def show_logs(
 @json_option
 @pass_session
 def watch_flow_run(session: Session, run: str, logs: bool, as_json: bool) -> ExitCode:
-    """Follow a run until it ends: its logs and states as they come. Ctrl-C stops the watching, not the run.
+    """Follow a run until it ends, its logs and states as they come.
 
+    Ctrl-C stops the watching, not the run.
     The exit code tells how the run ended: 0 COMPLETED, 1 FAILED or CRASHED, 3 CANCELLED. With --json, one
     object a line, of kind `log` or `state`. RUN is an id, the beginning of one, or the run's name.
     """
@@ -245,8 +248,9 @@ def cancel_flow_runs(session: Session, runs: tuple[str, ...], message: str | Non
 @yes_option
 @pass_session
 def delete_flow_runs(session: Session, runs: tuple[str, ...], force: bool, yes: bool) -> None:
-    """Remove runs with all that hangs on them: subflow runs, task runs, logs, artifacts, kept results.
+    """Remove runs with all that hangs on them.
 
+    Subflow runs, task runs, logs, artifacts and kept results go with them.
     RUN is an id, the beginning of one, or the run's name.
     """
     found = list({run.id: run for run in (get_flow_run(session, text) for text in runs)}.values())

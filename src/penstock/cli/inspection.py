@@ -1,15 +1,16 @@
 """All that is known of one flow run, gathered through the port and shown to people; `shapes` shows it to programs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock.cli.lookup import short_ids
-from penstock.cli.output import Cell, Column, Terminal
+from penstock.cli.output import Terminal
 from penstock.cli.session import Session
 from penstock.cli.shapes import Shape, flow_run_details
 from penstock.cli.states import state_cell
-from penstock.cli.text import as_count, as_duration, as_local_time
+from penstock.cli.tables import Cell, Column
+from penstock.cli.text import as_clock, as_count, as_duration, as_local_time
 from penstock.core.ids import as_uuid_text
 from penstock.core.states import StateType
 from penstock.ports import (
@@ -148,7 +149,7 @@ def _show_task_runs(terminal: Terminal, inspection: Inspection) -> None:
         return
     terminal.data()
     summary = ", ".join(f"{count:,} {type_}" for type_, count in counts.items() if count)
-    show_task_runs(terminal, task_runs, title=f"Task runs: {summary}")
+    show_task_runs(terminal, task_runs, title=f"Task runs: {summary}", when=as_clock)
     hidden = sum(counts.values()) - len(task_runs)
     if hidden > 0:
         terminal.say(
@@ -158,7 +159,13 @@ def _show_task_runs(terminal: Terminal, inspection: Inspection) -> None:
         )
 
 
-def show_task_runs(terminal: Terminal, task_runs: list[TaskRun], *, title: str | None = None) -> None:
+def show_task_runs(
+    terminal: Terminal,
+    task_runs: list[TaskRun],
+    *,
+    title: str | None = None,
+    when: Callable[[int | None], str] = as_local_time,
+) -> None:
     """A table of task runs; ids are shortened on terminals only."""
     ids = shown_ids(terminal, [task_run.id for task_run in task_runs])
     terminal.table(
@@ -177,7 +184,7 @@ def show_task_runs(terminal: Terminal, task_runs: list[TaskRun], *, title: str |
                 task_run.name,
                 state_cell(task_run.state),
                 str(task_run.attempt),
-                as_local_time(task_run.started_at),
+                when(task_run.started_at),
                 took(task_run.started_at, task_run.ended_at),
                 task_run.state.message or "",
             )

@@ -19,6 +19,7 @@ from penstock.core.errors import MissingExtra, PenstockError, SettingInvalid
 
 PROGRAM = "penstock"
 COMPLETION_VARIABLE = "_PENSTOCK_COMPLETE"
+TRACEBACK_VARIABLE = "_PENSTOCK_TRACEBACK"
 
 RUN, LOOK, KEEP = "Run", "Look", "Set up"
 TABLE = MappingProxyType(
@@ -99,6 +100,12 @@ def invoke(arguments: Sequence[str] | None = None) -> ExitCode | int:
         return ExitCode.USAGE
     except PenstockError as error:
         terminal.fail(str(error))
+        return ExitCode.FAILED
+    except Exception as fault:  # the last resort: whatever nobody expected is a fault of Penstock
+        if TRACEBACK_VARIABLE in os.environ:
+            raise
+        told = f"{type(fault).__name__}: {fault}"
+        terminal.fail(f"Penstock met a fault of its own, {told}. {TRACEBACK_VARIABLE}=1 shows where.")
         return ExitCode.FAILED
 
 

@@ -4,42 +4,30 @@ Nothing that was recorded (names, logs, messages) reaches a terminal as anything
 makes it harmless. Colour is used on terminals only, and not under NO_COLOR.
 """
 
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
 from penstock.cli.exits import ExitCode
+from penstock.cli.tables import Cell, Column, draw_table
 from penstock.cli.text import as_json, harmless, harmless_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-PLAIN_WIDTH = 10_000
-"""Columns of a table that nobody looks at on a terminal: nothing is cut, programs read it."""
+PLAINER = str.maketrans({"–": "-", "…": "...", "·": "|", "×": "x"})
+"""What the command line itself writes, for encodings that lack it."""
+PLAIN_WIDTH = 100_000
+"""Columns where nobody looks at a terminal: nothing is cut, programs read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A value in a table, in a colour of the terminal's sixteen."""
-
-    text: str
-    colour: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table. The widest columns with `give` are cut first where the terminal is narrow."""
-
-    title: str
-    right: bool = False
-    give: bool = False
-
-
-class NeedsConfirmation(click.UsageError):
+class NeedsConfirmation(click.ClickException):
     """A destructive command was called where nobody can be asked."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Terminal:
@@ -51,6 +39,8 @@ class Terminal:
         self.out_colour = allowed and out.isatty()
         self.err_colour = allowed and err.isatty()
         self._width = width
+        self._can_erase = environ.get("TERM") not in (None, "dumb")
+        self._status_shown = False
 
     @classmethod
     def of_process(cls, environ: Mapping[str, str]) -> "Terminal":
@@ -67,6 +57,13 @@ class Terminal:
         return sys.stdin is not None and sys.stdin.isatty() and self.err.isatty()
 
     @property
+    def width(self) -> int:
+        """Columns of the terminal; where stdout is none, as good as no limit."""
+        if self._width is not None:
+            return self._width
+        return shutil.get_terminal_size().columns if self.out.isatty() else PLAIN_WIDTH
+
+    @property
     def ascii_only(self) -> bool:
         """Whether stdout lacks most of Unicode."""
         return not (getattr(self.out, "encoding", None) or "ascii").lower().replace("_", "-").startswith("utf")
@@ -77,7 +74,7 @@ class Terminal:
 
     def data(self, text: str = "", *, colour: str | None = None, bold: bool = False) -> None:
         """Write a line to stdout."""
-        self.out.write(self._painted(harmless(text), colour, bold=bold, on=self.out_colour) + "\n")
+        self.out.write(self._painted(self._clean(text), colour, bold=bold, on=self.out_colour) + "\n")
 
     def data_bytes(self, content: bytes) -> None:
         """Write bytes to stdout."""
@@ -87,22 +84,23 @@ class Terminal:
 
     def say(self, text: str = "", *, colour: str | None = None) -> None:
         """Write a line to stderr."""
-        self.err.write(self._painted(harmless(text), colour, bold=False, on=self.err_colour) + "\n")
+        self.err.write(self._painted(self._clean(text), colour, bold=False, on=self.err_colour) + "\n")
         self.err.flush()
 
     def fail(self, text: str) -> None:
         """Write why something could not be done."""
         head = self._painted("Error:", "red", bold=True, on=self.err_colour)
-        self.err.write(f"{head} {harmless(text)}\n")
+        self.err.write(f"{head} {self._clean(text)}\n")
         self.err.flush()
 
     def status(self, text: str) -> None:
-        """Show a passing line on stderr, over the one before; nothing where stderr is no terminal."""
-        if self.err.isatty():
-            self.err.write(
-                "\r\x1b[K" + self._painted(harmless_line(text), "bright_black", bold=False, on=self.err_colour)
-            )
+        """Show a passing line on stderr, over the one before, empty to take it away; on terminals only."""
+        if self.err.isatty() and self._can_erase and (text or self._status_shown):
+            shown = self._clean_line(text)[: max(self.width - 1, 1)]
+            painted = self._painted(shown, "bright_black", bold=False, on=self.err_colour)
+            self.err.write("\r\x1b[K" + painted)
             self.err.flush()
+            self._status_shown = bool(text)
 
     def json(self, value: Any) -> None:
         """Write a value as indented JSON to stdout."""
@@ -121,33 +119,28 @@ class Terminal:
         self.out.write("[]\n" if separator == "[\n" else "\n]\n")
 
     def table(
-        self, columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], *, title: str | None = None
+        self,
+        columns: Sequence[Column],
+        rows: Iterable[Sequence[str | Cell]],
+        *,
+        title: str | None = None,
+        empty: str | None = None,
     ) -> None:
-        """Write a table to stdout: aligned, headings in bold, cut to the terminal's width if it is one."""
-        from rich import box  # lazy: rich, 45 ms
-        from rich.table import Table
+        """Write a table to stdout: aligned, headings in bold, cut to the terminal's width if it is one.
 
-        ruled = self.out.isatty() and not self.ascii_only
-        table = Table(
-            box=box.SIMPLE_HEAD if ruled else None,
-            show_edge=False,
-            pad_edge=False,
-            header_style="bold",
-            padding=(0, 2, 0, 0),
-        )
-        for column in columns:
-            table.add_column(
-                column.title,
-                justify="right" if column.right else "left",
-                no_wrap=True,
-                overflow="ellipsis",
-                min_width=None if column.give else len(column.title),
-            )
-        for row in rows:
-            table.add_row(*map(self._cell, row))
+        Without rows, `empty` is said in its place.
+        """
+        listed = list(rows)
+        if not listed and empty is not None:
+            self.say(empty)
+            return
         if title:
             self.data(title, bold=True)
-        self.render(table)
+        rule = "─" if self.out.isatty() and not self.ascii_only else None
+        for line in draw_table(
+            columns, listed, width=self.width, paint=self._paint_data, clean=self._clean_line, rule=rule
+        ):
+            self.out.write(line + "\n")
 
     def pairs(self, rows: Iterable[tuple[str, str | Cell]]) -> None:
         """Write names and values to stdout, one pair a line."""
@@ -155,7 +148,7 @@ class Terminal:
         width = max((len(name) for name, _ in shown), default=0)
         for name, cell in shown:
             label = self._painted(name.ljust(width), "bright_black", bold=False, on=self.out_colour)
-            lines = harmless(cell.text).split("\n")
+            lines = self._clean(cell.text).split("\n")
             self.out.write(f"{label}  {self._painted(lines[0], cell.colour, bold=False, on=self.out_colour)}\n")
             for line in lines[1:]:
                 self.out.write(f"{'':{width}}  {self._painted(line, cell.colour, bold=False, on=self.out_colour)}\n")
@@ -173,32 +166,31 @@ class Terminal:
         if yes:
             return
         if not self.is_interactive:
-            raise NeedsConfirmation(f"{harmless(what)} Nobody can be asked here: add --yes to do it.")
-        self.err.write(f"{harmless(what)}\n")
+            raise NeedsConfirmation(f"{self._clean(what)} Nobody can be asked here: add --yes to do it.")
+        self.err.write(f"{self._clean(what)}\n")
         if not click.confirm("Go on?", err=True):
             self.say("Nothing was done.")
             raise click.exceptions.Exit(ExitCode.FAILED)
 
-    def _cell(self, value: str | Cell) -> Any:
-        from rich.text import Text  # lazy: rich, 45 ms
+    def _clean(self, text: str) -> str:
+        """A text that commands no terminal, in characters that this one has."""
+        shown = harmless(text)
+        if not self.ascii_only:
+            return shown
+        encoding = getattr(self.out, "encoding", None) or "ascii"
+        return shown.translate(PLAINER).encode(encoding, "backslashreplace").decode(encoding)
 
-        cell = value if isinstance(value, Cell) else Cell(value)
-        return Text(harmless_line(cell.text), style=cell.colour or "")
+    def _clean_line(self, text: str) -> str:
+        return self._clean(harmless_line(text))
+
+    def _paint_data(self, text: str, colour: str | None, bold: bool) -> str:
+        return self._painted(text, colour, bold=bold, on=self.out_colour)
 
     def _console(self) -> "Console":
         from rich.console import Console  # lazy: rich, 45 ms
 
         colour: Literal["standard"] | None = "standard" if self.out_colour else None
-        width = self._width or (None if self.out.isatty() else PLAIN_WIDTH)
-        return Console(
-            file=self.out,
-            color_system=colour,
-            no_color=not self.out_colour,
-            width=width,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+        return Console(file=self.out, color_system=colour, no_color=not self.out_colour, width=self.width)
 
     @staticmethod
     def _painted(text: str, colour: str | None, *, bold: bool, on: bool) -> str:

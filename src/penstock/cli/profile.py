@@ -6,9 +6,9 @@ import click
 
 from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.config import HIDDEN, active_profile, home_of
-from penstock.cli.output import Cell, Column
 from penstock.cli.profiles import ProfileFile
 from penstock.cli.session import Session, pass_session
+from penstock.cli.tables import Cell, Column
 from penstock.cli.text import as_count
 from penstock.settings import PREFIX, Settings
 

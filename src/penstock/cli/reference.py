@@ -42,7 +42,13 @@ def lines() -> Iterator[str]:
     yield from INTRODUCTION.splitlines()
     yield from ("", "## Exit codes", "", "| code | meaning |", "| --- | --- |")
     yield from (f"| {int(code)} | {meaning} |" for code, meaning in MEANINGS.items())
-    yield from ("", "## Options of all commands", "", "They stand before the command: `penstock --profile test flow ls`.", "")
+    yield from (
+        "",
+        "## Options of all commands",
+        "",
+        "They stand before the command: `penstock --profile test flow ls`.",
+        "",
+    )
     yield from _options(root)
     yield from _members(root, (PROGRAM,))
 

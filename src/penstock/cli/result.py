@@ -11,8 +11,8 @@ import click
 
 from penstock.cli.commands import Group, json_option
 from penstock.cli.lookup import find_flow_run_ids, find_task_run_ids, get_flow_run, get_task_run
-from penstock.cli.output import Column
 from penstock.cli.session import Session, pass_session
+from penstock.cli.tables import Column
 from penstock.cli.text import as_count, as_size
 from penstock.core.errors import NotFound, PenstockError, UnfinishedRun
 from penstock.ports import FlowRun, TaskRun
@@ -75,9 +75,10 @@ def result() -> None:
 @json_option
 @pass_session
 def show_result(session: Session, what: str, output: Path | None, as_json: bool) -> None:
-    """Show the value that a flow run or task run returned, or that a reference leads to.
+    """Show the value that a run returned.
 
-    RUN is an id, the beginning of one, or a flow run's name. --output writes .json, .csv and .parquet (tables),
+    RUN is a flow run or task run: an id, the beginning of one, or a flow run's name; REFERENCE is where a result
+    is kept. --output writes .json, .csv and .parquet (tables),
     .pickle, and text or bytes as they are under any other suffix. Values are read from your result storage
     and unpickled: show only results of runs that you trust.
     """

@@ -62,8 +62,9 @@ def resume(session: Session, run: str, allow_code_change: bool, entrypoint: str 
 def rerun(
     session: Session, run: str, assignments: tuple[str, ...], params: str | None, entrypoint: str | None
 ) -> ExitCode:
-    """Run a flow anew, with the parameters and tags of an earlier run, or some of them changed.
+    """Run a flow anew, as an earlier run of it did.
 
+    With the parameters and tags of that run, or some of them changed.
     RUN is an id, the beginning of one, or the run's name.
     """
     import penstock  # lazy: the engine, 40 ms

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -108,7 +109,9 @@ def tell(session: Session, state: "State") -> ExitCode:
             show_user_error(session, error)
         session.terminal.fail(f"Flow run `{state.run_name}` ended {state.name}: {state.message or error}")
     if state.run_id is not None:
-        session.terminal.say(f"See it with: penstock flow-run inspect {state.run_name}", colour="bright_black")
+        session.terminal.say(
+            f"See it with: penstock flow-run inspect {shlex.quote(str(state.run_name))}", colour="bright_black"
+        )
     return EXITS.get(state.type, ExitCode.FAILED)
 
 

@@ -30,7 +30,10 @@ class Session:
         """The settings of this process."""
         from penstock.settings import load_settings  # lazy: settings, 15 ms that `--help` does not need
 
-        return load_settings(os.environ)
+        settings = load_settings(os.environ)
+        if not settings.color:
+            self.terminal.without_colour()
+        return settings
 
     def ask(self, request: "Request[R]") -> R:
         """Ask the orchestrator. Before the first question, what dead processes left behind is taken in."""

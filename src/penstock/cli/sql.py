@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from penstock.cli.commands import Command
-from penstock.cli.output import Column, Terminal
+from penstock.cli.output import Terminal
 from penstock.cli.session import Session, pass_session
+from penstock.cli.tables import Column
 from penstock.cli.text import as_count, as_json
 from penstock.core.errors import MissingExtra, PenstockError
 from penstock.ports import QueryTable, RunQuery
@@ -28,7 +29,7 @@ class ColumnMixed(PenstockError):
 @click.command(
     cls=Command,
     examples=[
-        "penstock sql 'select state_name, count(*) from flow_runs group by 1'",
+        "penstock sql 'select state, count(*) from flow_runs group by 1'",
         "penstock sql 'select * from task_runs' --format csv --limit 100000 > task_runs.csv",
         "penstock sql 'select * from logs' --format parquet --output logs.parquet",
         "penstock sql - --format json < question.sql",
@@ -62,7 +63,8 @@ def sql(
 
     QUERY is one SELECT, or `-` to read it from standard input.
     There are the views flow_runs, task_runs, logs, events, artifacts and datasets; nothing else can be seen, and
-    nothing can be changed. Dialect and functions are those of the database (SQLite or PostgreSQL).
+    nothing can be changed; docs/reference/sql-views.md lists their columns. Dialect and functions are those of the
+    database (SQLite or PostgreSQL).
     """
     text = sys.stdin.read() if query == "-" else query
     form = "json" if json_wanted else form

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
-from penstock.cli.output import Cell
+from penstock.cli.tables import Cell
 from penstock.cli.text import find_near
 from penstock.core.states import STATES, RunState, StateType
 

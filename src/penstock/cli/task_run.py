@@ -6,10 +6,10 @@ from penstock.cli.commands import Group, json_option
 from penstock.cli.inspection import show_task_runs, took
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.lookup import get_flow_run, get_task_run
-from penstock.cli.output import Cell, Column
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import task_run_shape
 from penstock.cli.states import near_states, parse_states, state_cell
+from penstock.cli.tables import Cell, Column
 from penstock.cli.text import as_local_time, did_you_mean
 from penstock.core.ids import as_uuid_text
 from penstock.core.states import STATES, StateType
@@ -83,9 +83,9 @@ def _types_and_names(states: tuple[str, ...]) -> tuple[list[StateType], list[str
 @json_option
 @pass_session
 def inspect_task_run(session: Session, run: str, as_json: bool) -> None:
-    """Show all that is known of a task run: its tries, what it waited for, where its result is.
+    """Show all that is known of a task run.
 
-    RUN is an id or the beginning of one; `penstock task-run ls` shows them.
+    Its tries, what it waited for, where its result is. RUN is an id or the beginning of one; `penstock task-run ls` shows them.
     """
     found = get_task_run(session, run)
     if as_json:

@@ -80,9 +80,9 @@ def as_local_time(at: int | None) -> str:
     return "–" if at is None else _local(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def as_clock(at: int) -> str:
-    """Write the time of day with milliseconds, for log lines."""
-    return _local(at).strftime("%H:%M:%S.%f")[:-3]
+def as_clock(at: int | None) -> str:
+    """Write the time of day with milliseconds, for what lies close together; a dash for none."""
+    return "–" if at is None else _local(at).strftime("%H:%M:%S.%f")[:-3]
 
 
 def _local(at: int) -> datetime:
@@ -97,9 +97,10 @@ def as_duration(microseconds: int | None) -> str:
     """
     if microseconds is None:
         return "–"
-    seconds = max(microseconds, 0) / 1_000_000
+    microseconds = max(microseconds, 0)
+    seconds = microseconds / 1_000_000
     if seconds < 1:
-        return f"{int(seconds * 1_000)} ms"
+        return f"{microseconds / 1_000:.1f} ms" if seconds < 0.01 else f"{int(seconds * 1_000)} ms"
     if seconds < 60:
         return f"{int(seconds * 10) / 10:.1f} s"
     whole = int(seconds)

@@ -6,9 +6,9 @@ import click
 
 from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.listing import PAGE_SIZE, Extent, Listed, all_option, limit_option, say_if_cut
-from penstock.cli.output import Column
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import variable_shape
+from penstock.cli.tables import Column
 from penstock.cli.text import as_local_time, find_near, parse_value
 from penstock.core.errors import NotFound
 from penstock.ports import GetVariable, ListVariables, RemoveVariable, SetVariable, Variable
@@ -77,6 +77,7 @@ def list_variables(session: Session, limit: int, everything: bool, as_json: bool
                 )
                 for item in listed
             ),
+            empty="There are no variables.",
         )
     say_if_cut(session, listed)
 

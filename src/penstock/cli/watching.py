@@ -1,7 +1,8 @@
 """Following a run until it ends: its log lines and states as they are recorded, and a passing line of progress."""
 
+import heapq
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from penstock.cli.exits import ExitCode
@@ -11,7 +12,7 @@ from penstock.cli.shapes import state_shape
 from penstock.cli.states import COLOURS
 from penstock.cli.text import as_clock, as_duration
 from penstock.core.states import StateType
-from penstock.ports import FlowRun, GetFlowRun, ListStates, StateEntry
+from penstock.ports import FlowRun, GetFlowRun, ListStates, LogLine, StateEntry
 
 POLL_SECONDS = 0.25
 POLLS_PER_SWEEP = 8
@@ -46,18 +47,20 @@ class Watch:
             self.sleep(POLL_SECONDS)
 
     def _show_news(self, run: FlowRun) -> None:
-        """Lines first: the state that ends a run is the last that is shown."""
-        cleared = False
-        for line in self.tail.read(self.session) if self.tail is not None else ():
-            if not cleared:
-                self.session.terminal.status("")
-                cleared = True
-            self.writer.write(line)
+        """What was recorded since the last look, by its time. A run that ended has said everything before."""
+        news: list[Iterator[LogLine | StateEntry]] = []
         if self.states:
             history: Sequence[StateEntry] = self.session.ask(ListStates(flow_run_id=run.id))
-            for entry in history[self._states_seen :]:
-                self._write_state(entry)
+            news.append(iter(history[self._states_seen :]))
             self._states_seen = max(self._states_seen, len(history))
+        if self.tail is not None:
+            news.append(self.tail.read(self.session))
+        for item in heapq.merge(*news, key=lambda item: item.at if isinstance(item, LogLine) else item.state.at):
+            self.session.terminal.status("")
+            if isinstance(item, LogLine):
+                self.writer.write(item)
+            else:
+                self._write_state(item)
         self.session.terminal.out.flush()
 
     def _write_state(self, entry: StateEntry) -> None:
@@ -66,7 +69,6 @@ class Watch:
             terminal.json_line({"kind": "state", **state_shape(state), "epoch": entry.epoch})
             return
         message = f": {state.message}" if state.message else ""
-        terminal.status("")
         terminal.data(
             f"{as_clock(state.at)} | {'STATE':<8}| Flow run '{self.run.name}' is {state.name}{message}",
             colour=COLOURS[state.type],

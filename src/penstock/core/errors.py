@@ -162,6 +162,37 @@ class CursorInvalid(PenstockError, ValueError):
         super().__init__(f"`{cursor[:80]}` is no cursor of this list. Leave it out to begin at the first page.")
 
 
+# A server.
+
+
+class ServerUnreachable(StoreUnavailable):
+    """The server that PENSTOCK_API_URL names does not answer."""
+
+
+class NotAServer(StoreError):
+    """Something answers at PENSTOCK_API_URL, but no Penstock server."""
+
+
+class VersionMismatch(PenstockError):
+    """Client and server are of versions that do not understand each other."""
+
+
+class NotAuthorized(PenstockError):
+    """The server asks for an API key, and none or another one was given."""
+
+
+class RequestRefused(PenstockError):
+    """The server does not take a request from there: another site's page, or a name that it is not known by."""
+
+
+class RequestInvalid(PenstockError, ValueError):
+    """A request to the server is not as its documentation says."""
+
+
+class TooLarge(PenstockError):
+    """A request to the server is larger than it may be."""
+
+
 # Looking things up.
 
 

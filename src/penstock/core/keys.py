@@ -4,15 +4,16 @@ A call's key is (parent run, task key, digest of inputs, n-th such call). A valu
 written form counts as its type and the order of the call, so that a key never costs more than the work.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from types import CodeType
+from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import Any
 
 EXACT_BYTES_MAX = 65_536
 """Values whose written form is longer count as their type."""
 
 DEPTH_MAX = 20
+SHORT_ITEMS = 64
 SCALARS = frozenset({str, int, float, bool, type(None), bytes})
 
 
@@ -42,7 +43,7 @@ def write_inputs(
     for name in sorted(kwargs):
         text, sure = _write_or_type(kwargs[name], describe)
         exact &= sure
-        named.append(f"{name}={text}")
+        named.append(f"{name if name.isidentifier() else repr(name)}={text}")
     comma = "," if len(parts) == 1 else ""
     return f"({', '.join(parts)}{comma}){{{', '.join(named)}}}", exact
 
@@ -66,7 +67,7 @@ def write_exact(value: Any) -> str | None:
 
 def digest(text: str) -> str:
     """A 128-bit digest of text, as 32 hexadecimal digits."""
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def digest_code(function: Callable[..., Any]) -> str | None:
@@ -105,7 +106,10 @@ def _code_pieces(code: CodeType) -> Iterator[bytes]:
 def _write_or_type(value: Any, describe: Callable[[Any], str | None] | None) -> tuple[str, bool]:
     kind = type(value)
     if kind in SCALARS and (kind not in (str, bytes) or len(value) <= EXACT_BYTES_MAX):
-        return repr(value), True
+        try:
+            return repr(value), True
+        except ValueError:
+            pass  # a whole number of more digits than Python writes: `_write` knows another way
     try:
         text = _write(value, 0, describe)
     except _Opaque:
@@ -121,34 +125,55 @@ def _write(value: Any, depth: int, describe: Callable[[Any], str | None] | None)
     if kind in SCALARS:
         if kind in (str, bytes) and len(value) > EXACT_BYTES_MAX:
             raise _Opaque
-        return repr(value)
+        try:
+            return repr(value)
+        except ValueError:
+            return hex(value)
     if depth > DEPTH_MAX:
         raise _Opaque
     if describe is not None and (named := describe(value)) is not None:
         return named
     writer = _WRITERS.get(kind)
-    if writer is not None:
-        if len(value) * 2 > EXACT_BYTES_MAX:
+    if writer is None:
+        text = _write_special(value, depth + 1, describe)
+    elif len(value) * 2 > EXACT_BYTES_MAX:
+        raise _Opaque
+    else:
+        text = writer(value, depth + 1, describe)
+    if len(text) > EXACT_BYTES_MAX:
+        raise _Opaque
+    return text
+
+
+def _write_each(items: Collection[Any], depth: int, describe: Any) -> list[str]:
+    """Write items, and stop as soon as they are too long: a small value may stand for a huge one, many times over."""
+    if len(items) <= SHORT_ITEMS:
+        return [_write(item, depth, describe) for item in items]
+    texts, left = [], EXACT_BYTES_MAX
+    for item in items:
+        text = _write(item, depth, describe)
+        left -= len(text)
+        if left < 0:
             raise _Opaque
-        return writer(value, depth + 1, describe)
-    return _write_special(value, depth + 1, describe)
+        texts.append(text)
+    return texts
 
 
 def _write_list(value: Sequence[Any], depth: int, describe: Any) -> str:
-    return f"[{', '.join([_write(item, depth, describe) for item in value])}]"
+    return f"[{', '.join(_write_each(value, depth, describe))}]"
 
 
 def _write_tuple(value: Sequence[Any], depth: int, describe: Any) -> str:
-    return f"({', '.join([_write(item, depth, describe) for item in value])}{',' if len(value) == 1 else ''})"
+    return f"({', '.join(_write_each(value, depth, describe))}{',' if len(value) == 1 else ''})"
 
 
 def _write_dict(value: Mapping[Any, Any], depth: int, describe: Any) -> str:
-    pairs = sorted(f"{_write(key, depth, describe)}: {_write(item, depth, describe)}" for key, item in value.items())
-    return f"{{{', '.join(pairs)}}}"
+    keys, items = _write_each(value, depth, describe), _write_each(value.values(), depth, describe)
+    return f"{{{', '.join(sorted(f'{key}: {item}' for key, item in zip(keys, items, strict=True)))}}}"
 
 
 def _write_set(value: Any, depth: int, describe: Any) -> str:
-    return f"{{{', '.join(sorted(_write(item, depth, describe) for item in value))}}}"
+    return f"{{{', '.join(sorted(_write_each(value, depth, describe)))}}}" if value else "set()"
 
 
 def _write_frozenset(value: Any, depth: int, describe: Any) -> str:
@@ -174,7 +199,9 @@ _EXACT_REPR = frozenset(
         "decimal.Decimal",
         "fractions.Fraction",
         "pathlib.PosixPath",
+        "pathlib._local.PosixPath",
         "pathlib.PurePosixPath",
+        "pathlib._local.PurePosixPath",
         "pathlib.WindowsPath",
         "pathlib.PureWindowsPath",
         "uuid.UUID",
@@ -192,7 +219,7 @@ def _write_special(value: Any, depth: int, describe: Any) -> str:
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
     if name in _EXACT_REPR:
-        return f"{name}:{value!r}"
+        return f"{name}:{_write_repr(value)}"
     if isinstance(value, type):
         return f"<class {value.__module__}.{value.__qualname__}>"
     fields = getattr(kind, "__dataclass_fields__", None)
@@ -204,7 +231,18 @@ def _write_special(value: Any, depth: int, describe: Any) -> str:
         return f"{name}{_write_tuple(value, depth, describe)}"
     model_fields = getattr(kind, "model_fields", None)
     if isinstance(model_fields, dict):  # a pydantic model, told without importing pydantic
-        return f"{name}({', '.join(f'{field}={_write(getattr(value, field, None), depth, describe)}' for field in model_fields)})"
-    if kind.__module__ == "builtins" and kind.__name__ == "builtin_function_or_method":
-        return f"<builtin {value.__qualname__}>"
+        fields = [*model_fields, *(getattr(value, "__pydantic_extra__", None) or ())]
+        return f"{name}({', '.join(f'{field}={_write(getattr(value, field, None), depth, describe)}' for field in fields)})"
+    if kind is BuiltinFunctionType and isinstance(value.__self__, ModuleType):
+        return f"<builtin {value.__module__}.{value.__qualname__}>"
     raise _Opaque
+
+
+def _write_repr(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        raise _Opaque from None
+    if " at 0x" in text:  # something inside is told by its address only, such as a time zone of somebody's own
+        raise _Opaque
+    return text

@@ -184,5 +184,5 @@ def parse_record(fields: Sequence[Any]) -> tuple[int, Record]:
         tag, sequence, *rest = fields
         kind = KINDS[tag]
         return int(sequence), kind._make(rest)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"not a journal record: {fields!r:.200}") from error

@@ -1,6 +1,7 @@
 """When a failed run is tried again, and after how long. Pure: randomness is handed in."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from penstock.core.errors import InvalidDefinition
@@ -31,7 +32,7 @@ class RetryPolicy:
         """Check what a user wrote. Raises `InvalidDefinition`."""
         if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= RETRIES_MAX:
             raise InvalidDefinition(f"`retries` must be a whole number from 0 to {RETRIES_MAX:,}, got {retries!r}.")
-        if jitter_factor is not None and not (isinstance(jitter_factor, int | float) and jitter_factor >= 0):
+        if jitter_factor is not None and not (isinstance(jitter_factor, int | float) and 0 <= jitter_factor < math.inf):
             raise InvalidDefinition(f"`retry_jitter_factor` must be 0 or more, got {jitter_factor!r}.")
         given = delays(retries) if callable(delays) else delays
         return cls(retries, _check_delays(given), float(jitter_factor or 0.0))
@@ -45,7 +46,7 @@ class RetryPolicy:
         if not self.delays:
             return 0.0
         delay = self.delays[min(attempt, len(self.delays)) - 1]
-        return delay * (1.0 + self.jitter_factor * chance)
+        return min(delay * (1.0 + self.jitter_factor * chance), DELAY_SECONDS_MAX)
 
 
 def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
@@ -64,7 +65,7 @@ def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
 def _check_delays(delays: float | Sequence[float] | None) -> tuple[float, ...]:
     if delays is None:
         return ()
-    listed = (delays,) if isinstance(delays, int | float) else tuple(delays)
+    listed = tuple(delays) if isinstance(delays, Iterable) else (delays,)
     for delay in listed:
         if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= DELAY_SECONDS_MAX:
             raise InvalidDefinition(

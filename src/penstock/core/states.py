@@ -193,7 +193,8 @@ def decide(facts: RunFacts, move: Move) -> Verdict:
         return Verdict(False, facts.state, f"epoch {move.epoch} was superseded by epoch {facts.epoch}")
     if move.epoch > facts.epoch:
         return Verdict(False, facts.state, f"epoch {move.epoch} was never begun (the run is in epoch {facts.epoch})")
-    if move.target.type in TRANSITIONS[facts.state.type]:
+    rests = facts.state.is_final and facts.state.type is not StateType.CRASHED
+    if move.target.type in TRANSITIONS[facts.state.type] and not rests:  # NotReady rests, though PENDING does not
         return Verdict(True, move.target)
     return Verdict(
         False,

@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.core.errors import ParameterInvalid, PenstockError, ResultNotStorable, RunCancelled, RunTimedOut
+from penstock.core.errors import (
+    ParameterInvalid,
+    PenstockError,
+    ResultNotStorable,
+    RunCancelled,
+    RunTimedOut,
+    StoreUnavailable,
+)
 from penstock.core.finals import settle, settle_counts
 from penstock.core.ids import RunId
 from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, FlowSeen, StateSeen
@@ -29,6 +36,8 @@ from penstock.engine.task_life import describe_error, load_result
 from penstock.engine.tracebacks import trim
 from penstock.engine.usercalls import CallFlow, NextItem
 from penstock.ports import BeginFlowRun, GetFlowRun, ListRecordedCalls, RecordedCall, RunTaken, TakeFlowRun
+
+FLUSH_SECONDS_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,13 +437,25 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     if run.runner is not None:
         run.runner.close()
     if run.parent is None:
-        yield Block(services.journal.flush)
+        yield Block(lambda: _bring_home(services))
         close_run = getattr(run.results, "close_run", None)
         if close_run is not None:
             close_run(run.id)
     elif run.parent_call is None:
         run.parent.count_state(state.type)
     return state
+
+
+def _bring_home(services: Services) -> None:
+    """Wait until the run's records are in the store. A store that is away is told and does not fail the run: the
+    records are safe in the journal, and the next process brings them in. A full disk is an error."""
+    try:
+        services.journal.flush(FLUSH_SECONDS_MAX)
+    except StoreUnavailable as error:
+        pending, path = services.journal.pending, services.journal.path
+        services.console.line(
+            ERROR, "Penstock", f"{pending} records wait in {path} until the database is back: {error}"
+        )
 
 
 def _remember(run: FlowRunContext, state: State) -> Program[None]:

@@ -235,6 +235,6 @@ class _prints_of:
 
 
 def _call_isolated(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    from penstock.engine.processes import call_in_process  # the process machinery loads when a task asks for it
+    from penstock.engine.processes import call_in_process  # lazy: subprocess and pipes, 10 ms
 
     return call_in_process(call, args, kwargs)

@@ -5,79 +5,25 @@ that is done again after a crash finds itself. All raise `Conflict` if another w
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from penstock.engine.context import find_place
+from penstock.lake.conforming import ConformedRows
 from penstock.lake.errors import DatasetNameInvalid, LakeError, SchemaConflict
-from penstock.lake.incoming import Rows, column_fits
+from penstock.lake.incoming import column_fits
 from penstock.lake.locations import Target, nearest_dataset
-from penstock.lake.predicates import Where, to_sql
+from penstock.lake.options import Options
+from penstock.lake.predicates import to_sql
 from penstock.lake.runs import say
 from penstock.lake.schemas import Plan, schema_digest
 from penstock.lake.tables import CONFIGURATION, count_rows, find_table, storage_options, translated
-from penstock.lake.versions import Mode, Signature
+from penstock.lake.versions import Signature
 
 TRANSACTION_PREFIX = "penstock:"
-
-SchemaMode = Literal["evolve", "strict", "replace"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a dataset is written."""
-
-    mode: Mode
-    keys: tuple[str, ...] = ()
-    replace_where: Where | None = None
-    write_key: str | None = None
-    partition_by: tuple[str, ...] = ()
-    schema_mode: SchemaMode = "evolve"
-
-    @property
-    def replaces_all(self) -> bool:
-        """Whether no row of before stays."""
-        return self.mode == "overwrite" and self.replace_where is None
-
-
-@dataclass(frozen=True, slots=True)
-class ConformedRows:
-    """The data as the dataset keeps it."""
-
-    rows: Rows
-    plan: Plan
-    failures: list[Exception] = field(default_factory=list)
-    """What went wrong while a stream was read; Delta only quotes it."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The dataset's schema after the write."""
-        return self.plan.target
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        return self.rows.count
-
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield all rows, or some of their columns."""
-        for batch in self.rows.batches():
-            conformed = self.plan.conform(batch)
-            yield conformed if columns is None else conformed.select(list(columns))
-
-    def reader(self) -> pa.RecordBatchReader:
-        """A new stream of all rows."""
-        return pa.RecordBatchReader.from_batches(self.schema, self._noting_failures())
-
-    def _noting_failures(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self.batches()
-        except Exception as error:
-            self.failures.append(error)
-            raise
 
 
 @dataclass(frozen=True, slots=True)

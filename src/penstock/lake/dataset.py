@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core.errors import MissingExtra
 from penstock.lake.errors import DatasetNameInvalid
 from penstock.lake.locations import LISTED_MAX, Target, check_location, check_name, list_names, place_in_lake
+from penstock.lake.options import Options, SchemaMode, Where
 from penstock.lake.runs import current_settings
 from penstock.lake.versions import Mode, Version
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from penstock.lake.commits import SchemaMode
-    from penstock.lake.predicates import Where
     from penstock.lake.reading import Filter
 
 LIBRARIES = ("deltalake", "pyarrow")
@@ -64,11 +63,11 @@ class Dataset:
         data: Any,
         mode: Mode = "append",
         keys: str | Sequence[str] | None = None,
-        replace_where: "Where | None" = None,
+        replace_where: Where | None = None,
         *,
         write_key: str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        schema_mode: "SchemaMode" = "evolve",
+        schema_mode: SchemaMode = "evolve",
     ) -> Version:
         """Commit data as the next version and return it.
 
@@ -89,7 +88,6 @@ class Dataset:
         then.
         """
         _need_libraries()
-        from penstock.lake.commits import Options  # lazy: deltalake and pyarrow, 150 ms
         from penstock.lake.writing import write  # lazy: deltalake and pyarrow, 150 ms
 
         options = Options(

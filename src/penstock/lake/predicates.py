@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 
 from penstock.lake.errors import LakeError, RowsOutside
 from penstock.lake.incoming import Rows
-
-Where = str | Mapping[str, Any]
+from penstock.lake.options import Where
 
 
 def to_sql(where: Where) -> str:
@@ -93,7 +92,7 @@ def _count_outside_sql(target: str, where: str, rows: Rows) -> int:
     with sql_connection() as connection:
         connection.register("rows", pa.RecordBatchReader.from_batches(rows.schema, rows.batches()))
         try:
-            (outside,) = connection.execute(f"SELECT count(*) FROM rows WHERE ({where}) IS NOT TRUE").fetchone()
+            ((outside,),) = connection.execute(f"SELECT count(*) FROM rows WHERE ({where}) IS NOT TRUE").fetchall()
         except duckdb.Error as error:
             raise LakeError(f"{target}: replace_where cannot be understood: {sql_error(error)}") from error
     return int(outside)

@@ -6,27 +6,17 @@ the version after.
 
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
 from deltalake import DeltaTable
 
-from penstock.lake.commits import (
-    Commit,
-    ConformedRows,
-    Options,
-    commit_first,
-    commit_merge,
-    commit_next,
-    commit_widened,
-    find_committed,
-)
+from penstock.lake.commits import Commit, commit_first, commit_merge, commit_next, commit_widened, find_committed
+from penstock.lake.conforming import ConformedRows, check_rows
 from penstock.lake.errors import DataRefused, LakeError, WriteConflict
 from penstock.lake.incoming import Rows, column_fits, open_rows
 from penstock.lake.locations import Target
-from penstock.lake.predicates import check_inside, check_where
+from penstock.lake.options import Options, check_options
 from penstock.lake.runs import next_write_key, record_use, say
 from penstock.lake.schemas import plan_write
 from penstock.lake.tables import Conflict, arrow_schema, count_rows, find_table
@@ -35,13 +25,10 @@ from penstock.lake.versions import Version, version_from_commit
 COMMIT_ATTEMPTS_MAX = 20
 PAUSE_SECONDS_MAX = 1.0
 
-MODES = ("append", "overwrite", "merge")
-SCHEMA_MODES = ("evolve", "strict", "replace")
-
 
 def write(target: Target, data: Any, options: Options) -> Version:
     """Commit data as a new version of a dataset, once. Raises what `Dataset.write` says."""
-    _check_options(target, options)
+    check_options(target.label, options)
     options = replace(options, write_key=options.write_key or next_write_key(target.location))
     table, because = find_table(target), ""
     if version := _find_written(target, table, options):
@@ -61,19 +48,6 @@ def write(target: Target, data: Any, options: Options) -> Version:
     raise WriteConflict(target.label, attempts=COMMIT_ATTEMPTS_MAX, because=because)
 
 
-def _check_options(target: Target, options: Options) -> None:
-    if options.mode not in MODES:
-        raise LakeError(f"{target.label}: mode is {options.mode!r}; it may be {', '.join(MODES)}.")
-    if (options.mode == "merge") != bool(options.keys):
-        raise LakeError(f"{target.label}: mode='merge' and keys=[...] go together: keys say which rows are the same.")
-    if options.schema_mode not in SCHEMA_MODES:
-        raise LakeError(f"{target.label}: schema_mode is {options.schema_mode!r}; it may be {', '.join(SCHEMA_MODES)}.")
-    if options.schema_mode == "replace" and not options.replaces_all:
-        raise LakeError(f"{target.label}: schema_mode='replace' needs mode='overwrite' without replace_where.")
-    if options.mode == "merge" and options.replace_where is not None:
-        raise LakeError(f"{target.label}: replace_where does not go with mode='merge'.")
-
-
 def _attempt(target: Target, table: DeltaTable | None, rows: Rows, options: Options) -> Commit:
     """Plan against one state of the dataset, and commit if it is still that. Raises `Conflict` if it is not."""
     have = None if table is None or options.schema_mode == "replace" else arrow_schema(table)
@@ -81,7 +55,7 @@ def _attempt(target: Target, table: DeltaTable | None, rows: Rows, options: Opti
     if have is not None and options.schema_mode == "strict" and plan.changes:
         raise DataRefused(target.label, f"its schema is strict and would change: {'; '.join(plan.changes)}.")
     conformed = ConformedRows(rows, plan)
-    _check_rows(target, conformed, options)
+    check_rows(target.label, conformed, options)
     for note in plan.notes:
         say(f"{target.label}: {note}.")
     if table is None:
@@ -92,29 +66,6 @@ def _attempt(target: Target, table: DeltaTable | None, rows: Rows, options: Opti
     if options.mode == "merge":
         return commit_merge(target, table, conformed, options)
     return commit_next(target, table, conformed, options)
-
-
-def _check_rows(target: Target, rows: ConformedRows, options: Options) -> None:
-    for column in rows.schema:
-        if not column.nullable and any(batch.column(0).null_count for batch in rows.batches([column.name])):
-            raise DataRefused(target.label, f"its column `{column.name}` is never null, the data's has nulls.")
-    if options.replace_where is not None:
-        check_where(target.label, options.replace_where, rows.schema.names)
-        check_inside(target.label, options.replace_where, rows)
-    if options.keys:
-        _check_keys(target, rows, options.keys)
-
-
-def _check_keys(target: Target, rows: ConformedRows, keys: Sequence[str]) -> None:
-    if unknown := [key for key in keys if key not in rows.schema.names]:
-        raise DataRefused(target.label, f"key `{unknown[0]}` is no column of the data.")
-    schema = pa.schema([rows.schema.field(key) for key in keys])
-    table = pa.Table.from_batches(list(rows.batches(keys)), schema=schema)
-    named = ", ".join(keys)
-    if nulls := sum(table.column(key).null_count for key in keys):
-        raise DataRefused(target.label, f"{nulls:,} values of its keys ({named}) are null in the data.")
-    if twins := table.num_rows - table.group_by(list(keys)).aggregate([]).num_rows:
-        raise DataRefused(target.label, f"{twins:,} rows repeat the keys ({named}) of others. Keep one of each.")
 
 
 def _check_partitions(target: Target, table: DeltaTable, options: Options) -> None:

@@ -71,7 +71,7 @@ class LocalOrchestrator:
     def __init__(self, store: Store):
         self._store = store
         watch = moves.CancellationWatch(store)
-        self._handlers = {
+        self._handlers: Mapping[type[Request[Any]], Handler] = {
             **HANDLERS,
             ports.FindCancellations: lambda store, request, by: watch.find(request, by.workspace),
         }

@@ -90,14 +90,8 @@ class FolderResultStore:
 
     def find_cached(self, key: str, *, now: int) -> CachedResult | None:
         """Look a cache key up. An entry that is torn, expired, or leads nowhere is no entry."""
-        try:
-            entry = json.loads((self.root / "cache" / f"{digest(key)}.json").read_bytes())
-            hit = CachedResult(
-                reference=entry["reference"], created_at=entry["created_at"], expires_at=entry["expires_at"]
-            )
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
-        if hit.expires_at is not None and hit.expires_at <= now:
+        hit = _read_entry(self.root / "cache" / f"{digest(key)}.json")
+        if hit is None or (hit.expires_at is not None and hit.expires_at <= now):
             return None
         return hit if self.exists(hit.reference) else None
 
@@ -113,6 +107,36 @@ class FolderResultStore:
         if pack is not None:
             pack.close()
         shutil.rmtree(self.root / "runs" / run_id, ignore_errors=True)
+
+    def prune(self, *, now: int, keep_since: int, limit: int = 1_000) -> int:
+        """Drop cache entries that have expired, and shared results that no entry leads to and that were last written
+        before `keep_since` (microseconds UTC); at most `limit` files a pass. Answers how many went."""
+        live, removed = set(), 0
+        for path in _files(self.root / "cache", ".json"):
+            entry = _read_entry(path)
+            if entry is None or (entry.expires_at is not None and entry.expires_at <= now):
+                if removed < limit:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+            else:
+                live.update(self._names_of(entry.reference))
+        for path in _files(self.root / "shared", ".result"):
+            if removed >= limit:
+                break
+            if f"shared/{path.stem}" not in live and path.stat().st_mtime_ns // 1000 < keep_since:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _names_of(self, reference: str) -> list[str]:
+        """The files that a reference leads to."""
+        if not reference.startswith(STREAM):
+            return [reference.split(":")[1]] if reference.startswith("f:") else []
+        manifest = reference.removeprefix(STREAM)
+        try:
+            return [name for item in [manifest, *self.get(manifest)] for name in self._names_of(item)]
+        except (ResultMissing, ResultCorrupt):
+            return []
 
     def close_run(self, run_id: str) -> None:
         """Cut the run's pack to its length; a later result of the run begins another."""
@@ -211,6 +235,21 @@ class FolderResultStore:
                 f"The result at {path} does not match its checksum. Run the task again to make it anew."
             )
         return data
+
+
+def _read_entry(path: Path) -> CachedResult | None:
+    """An entry of the cache index, or none if it is absent or torn."""
+    try:
+        entry = json.loads(path.read_bytes())
+        return CachedResult(
+            reference=entry["reference"], created_at=entry["created_at"], expires_at=entry["expires_at"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    return sorted(folder.glob(f"*{suffix}")) if folder.is_dir() else []
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from penstock.core.errors import ParameterInvalid
 from penstock.results.encoders import encode
@@ -170,8 +170,6 @@ def _build_model(fn: Callable[..., Any], flow_name: str) -> Any:
 
 
 def _hints_of(fn: Callable[..., Any]) -> dict[str, Any]:
-    from typing import get_type_hints
-
     try:
         return get_type_hints(fn, include_extras=True)
     except Exception:  # names known to type checkers only, such as those behind TYPE_CHECKING

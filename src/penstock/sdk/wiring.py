@@ -170,7 +170,7 @@ def make_home(settings: Settings) -> None:
 
 
 def _build(settings: Settings) -> Services:
-    from penstock.sdk import calls  # flows and tasks know this module, which knows them
+    from penstock.sdk import calls  # lazy: the engine, which this module is part of loading
 
     orchestrator = open_orchestrator(settings)
     clock = SystemClock()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, select
 
+from penstock.core.errors import StoreError
 from penstock.ports import Clock, Now
 from penstock.store.tables import workspace
 from penstock.store.upserts import insert_if_new
@@ -36,6 +37,10 @@ class Transaction:
     def next_position(self) -> int:
         """A place in the order of log lines and events that followers read by."""
         return next(self._places)
+
+
+class TextRefused(StoreError):
+    """A text holds what this database does not take; cleaned, it can be written."""
 
 
 class Database(Protocol):

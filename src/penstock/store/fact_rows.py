@@ -25,9 +25,7 @@ insert_artifacts = BulkInsert(
     "WHERE excluded.updated_at >= artifact.updated_at",
 )
 _said_of_use = DatasetSeen._fields[2:-1]
-insert_dataset_uses = BulkInsert(
-    dataset_use, ("workspace_id", "flow_run_seq", "task_run_id", *_said_of_use, "details")
-)
+insert_dataset_uses = BulkInsert(dataset_use, ("workspace_id", "flow_run_seq", "task_run_id", *_said_of_use, "details"))
 
 
 def write_logs(transaction: Transaction, records: Sequence[LogSeen], runs: Mapping[str, int]) -> None:
@@ -68,9 +66,9 @@ def write_artifacts(
                 _run(record.flow_run_id, runs),
                 ident(record.task_run_id),
                 created_at,
-                record.key,
+                None if record.key is None else clean_text(record.key),
                 record.type,
-                record.description,
+                None if record.description is None else clean_text(record.description),
                 encode_json(record.data),
                 record.at,
                 transaction.changed,

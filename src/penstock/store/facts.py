@@ -20,7 +20,7 @@ from penstock.ports import (
 )
 from penstock.store.database import POSITIONS_PER_TRANSACTION, Store
 from penstock.store.id_prefix import begins_with
-from penstock.store.pages import clamp, decode_cursor, make_page
+from penstock.store.pages import clamp, decode_cursor, in_workspace, make_page
 from penstock.store.tables import artifact, dataset_use, event, flow_run, log
 from penstock.store.task_runs import find_run
 from penstock.store.values import decode_json
@@ -33,7 +33,7 @@ def list_logs(store: Store, request: ListLogs, workspace: str) -> Page[LogLine]:
     limit, seq = clamp(request.limit), log.c.seq
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
-        conditions: list[ColumnElement[bool]] = [flow_run.c.workspace_id == workspace_id]
+        conditions: list[ColumnElement[bool]] = [in_workspace(flow_run.c.workspace_id, workspace_id)]
         if request.flow_run_id is not None:
             conditions.append(_of_runs(connection, workspace_id, request))
         if request.task_run_id is not None:
@@ -129,16 +129,17 @@ def list_events(store: Store, request: ListEvents, workspace: str) -> Page[Event
     """Answer `ListEvents`: only what is surely preceded by all that it will ever be preceded by."""
     limit, e = clamp(request.limit), event.c
     with store.read() as connection:
-        statement = select(event).where(
-            e.workspace_id == store.workspace_id(connection, workspace), e.seq > request.after
-        )
+        workspace_id = store.workspace_id(connection, workspace)
+        statement = select(event).where(e.seq > request.after)
         settled = store.database.settled_before(connection)
         if settled is not None:
             statement = statement.where(e.seq < settled * POSITIONS_PER_TRANSACTION)
-        if request.kinds:
-            statement = statement.where(
-                e.kind == request.kinds[0] if len(request.kinds) == 1 else e.kind.in_(request.kinds)
-            )
+        if len(request.kinds) == 1:
+            statement = statement.where(e.workspace_id == workspace_id, e.kind == request.kinds[0])
+        else:
+            statement = statement.where(in_workspace(e.workspace_id, workspace_id))
+            if request.kinds:
+                statement = statement.where(e.kind.in_(request.kinds))
         rows = connection.execute(statement.order_by(e.seq).limit(limit + 1)).all()
     return make_page(rows, limit, item=_to_event, keys=lambda row: (row.seq,))
 

@@ -92,22 +92,18 @@ def get_flow_run(store: Store, request: GetFlowRun, workspace: str) -> FlowRun:
 
 def find_flow_runs(store: Store, request: FindFlowRuns, workspace: str) -> Sequence[RunId]:
     """Answer `FindFlowRuns`: by id first, as that is what people paste."""
-    newest = (r.start_at.desc(), r.seq.desc())
     limit = clamp(request.limit)
+    by_id = begins_with(r.id, request.text)
+    by_name = select(r.id).where(r.name == request.text).order_by(r.start_at.desc(), r.seq.desc())
+    found: dict[str, None] = {}
     with store.read() as connection:
         mine = r.workspace_id == store.workspace_id(connection, workspace)
-        by_id = begins_with(r.id, request.text)
-        found = (
-            []
-            if by_id is None
-            else connection.execute(select(r.id).where(mine, by_id).order_by(*newest).limit(limit)).scalars().all()
-        )
+        if by_id is not None:
+            statement = select(r.id).where(mine, by_id).order_by(r.id.desc()).limit(limit)  # ids are in order of time
+            found = dict.fromkeys(connection.execute(statement).scalars())
         if len(found) < limit:
-            named = connection.execute(
-                select(r.id).where(mine, r.name == request.text).order_by(*newest).limit(limit)
-            ).scalars()
-            found = list(dict.fromkeys([*found, *named]))
-    return [RunId(run_id) for run_id in found[:limit]]
+            found |= dict.fromkeys(connection.execute(by_name.where(mine).limit(limit)).scalars())
+    return [RunId(run_id) for run_id in list(found)[:limit]]
 
 
 def list_flow_runs(store: Store, request: ListFlowRuns, workspace: str) -> Page[FlowRun]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import DataError
 
 from penstock.core.errors import JournalCorrupt, JournalError
 from penstock.core.records import (
@@ -25,7 +24,7 @@ from penstock.core.records import (
     WriterClosed,
 )
 from penstock.ports import Acknowledged, Ingest
-from penstock.store.database import Store, Transaction
+from penstock.store.database import Store, TextRefused, Transaction
 from penstock.store.fact_rows import write_artifacts, write_dataset_uses, write_events, write_logs
 from penstock.store.flow_records import FlowRuns
 from penstock.store.moves import TASKS_NONE
@@ -70,14 +69,19 @@ class Batch:
 def ingest(store: Store, request: Ingest, workspace: str) -> Acknowledged:
     """Answer `Ingest`. Raises `JournalError` on a gap, `JournalCorrupt` on records that no writer wrote."""
     try:
+        return _ingest_any_text(store, request, workspace)
+    except (ValueError, TypeError, KeyError, TextRefused) as error:
+        said = f"The records of writer {request.writer_id} cannot be taken in ({error}); none of the batch was."
+        raise JournalCorrupt(said) from error
+
+
+def _ingest_any_text(store: Store, request: Ingest, workspace: str) -> Acknowledged:
+    """Text that no database takes is rare: to look for it beforehand would cost every batch."""
+    try:
         return _ingest(store, request.writer_id, request.records, workspace)
-    except (UnicodeEncodeError, DataError):
-        # Text that no database takes is rare: looking for it beforehand would cost every batch.
-        return _ingest(
-            store, request.writer_id, [(sequence, clean(record)) for sequence, record in request.records], workspace
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise JournalCorrupt(f"The records of writer {request.writer_id} cannot be taken in: {error!r}") from error
+    except (UnicodeEncodeError, TextRefused):
+        cleaned = [(sequence, clean(record)) for sequence, record in request.records]
+        return _ingest(store, request.writer_id, cleaned, workspace)
 
 
 def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace: str) -> Acknowledged:

@@ -345,7 +345,7 @@ def _create(transaction: Transaction, request: BeginFlowRun, workspace_id: int, 
 
 
 def _cleaned(request: BeginFlowRun) -> BeginFlowRun:
-    texts = {
+    texts: dict[str, Any] = {
         name: clean_text(value)
         for name in ("flow_name", "name", "flow_version", "code_version", "entrypoint")
         if (value := getattr(request, name))

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from sqlalchemy import ColumnElement
+
 from penstock.core.errors import CursorInvalid
 from penstock.ports import PAGE_SIZE_MAX, Page
 
@@ -36,6 +38,11 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     if not isinstance(keys, list) or [type(key) for key in keys] != list(types):
         raise CursorInvalid(cursor)
     return tuple(keys)
+
+
+def in_workspace(column: ColumnElement[int], workspace_id: int) -> ColumnElement[bool]:
+    """The condition on a workspace, said so that no index is chosen for it: the one that gives the order is to be."""
+    return column + 0 == workspace_id
 
 
 def make_page(

@@ -1,42 +1,35 @@
-"""SQLite: opening a file that many processes share, and its transactions.
+"""SQLite: a file that many processes share, its transactions and its making.
 
 Readers see a snapshot (WAL) and wait for nobody. Writers pass the gate (`gate.py`) before `BEGIN IMMEDIATE`, so that
-SQLite never has to say "database is locked". One connection writes, a pool of them reads; none crosses a fork.
+SQLite never has to say "database is locked".
 """
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
 
 from penstock.core.errors import PenstockError, StoreCorrupt, StoreUnavailable
 from penstock.store import sqlite_query
-from penstock.store.database import StatementHook, listen_to_statements
+from penstock.store.database import StatementHook
 from penstock.store.gate import Gate
 from penstock.store.schema import MIGRATIONS, SCHEMA_VERSION, Migration, check_version, ddl, migrate, pending
+from penstock.store.sqlite_connections import Connections
 from penstock.store.sqlite_errors import translate, translate_os
 
 SQLITE_VERSION_MIN = (3, 35)
 APPLICATION_ID = 0x50454E53  # "PENS"
-BUSY_TIMEOUT_SECONDS = 60.0
-"""For programs other than ours, which do not know the gate."""
-READERS_KEPT = 4
-CACHE_KIB = 16_000
-"""Room for the pages that a batch touches, so that none is written twice."""
-CHECKPOINT_PAGES = 4_000
-WAL_KEPT_BYTES = 16 * 1024 * 1024
+NEXT_CHANGED = "UPDATE counter SET value = value + 1 WHERE name = 'changed' RETURNING value"
 
-_left_to_parents: list[Any] = []
+_left_to_parents: list[Connections] = []
 """Connections that a forked child must neither use nor close: closing them would disturb the parent's."""
 
 
@@ -54,9 +47,8 @@ class SqliteDatabase:
         version: int = SCHEMA_VERSION,
     ):
         if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
-            raise StoreUnavailable(
-                f"Python's SQLite is {sqlite3.sqlite_version}; Penstock needs {'.'.join(map(str, SQLITE_VERSION_MIN))} or later."
-            )
+            wanted = ".".join(map(str, SQLITE_VERSION_MIN))
+            raise StoreUnavailable(f"Python's SQLite is {sqlite3.sqlite_version}; Penstock needs {wanted} or later.")
         if url.database in (None, "", ":memory:"):
             raise StoreUnavailable(
                 "Runs are kept in a file: set PENSTOCK_DATABASE_URL to sqlite:////absolute/path, or leave it unset."
@@ -74,12 +66,11 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[tuple[Connection, int]]:
         """A write transaction behind the gate."""
+        connections = self._here()
         with self._translating(), self._gate.passing():
-            connection = self._writer_connection()
+            connection = connections.writer()
             with connection.begin():
-                changed = connection.exec_driver_sql(
-                    "UPDATE counter SET value = value + 1 WHERE name = 'changed' RETURNING value"
-                ).scalar_one()
+                changed = connection.exec_driver_sql(NEXT_CHANGED).scalar_one()
                 yield connection, changed
                 if self._hook is not None:
                     self._hook("COMMIT")
@@ -87,7 +78,7 @@ class SqliteDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A snapshot."""
-        with self._translating(), self._engine_here().connect() as connection, connection.begin():
+        with self._translating(), self._here().engine.connect() as connection, connection.begin():
             yield connection
 
     def now_us(self, connection: Connection | None) -> int:
@@ -99,13 +90,9 @@ class SqliteDatabase:
         return None
 
     def change_token(self) -> int | None:
-        """SQLite's own count of commits by other connections, the writing one included; reading it takes 5 µs."""
-        with self._translating(), self._watch_lock:
-            if self._watcher is None or self._pid != os.getpid():
-                watcher = self._engine_here().connect()
-                self._watcher = watcher.execution_options(penstock_mode=None)
-            token: int = self._watcher.connection.execute("PRAGMA data_version").fetchone()[0]  # type: ignore[attr-defined]
-            return token
+        """SQLite's own count of commits."""
+        with self._translating():
+            return self._here().count_of_commits()
 
     def query(
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
@@ -126,78 +113,21 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close all connections; the last one to leave the file merges the log into it, behind the gate."""
-        if self._engine is None or self._pid != os.getpid():
-            return
+        connections = self._here()
         with self._translating(), self._gate.passing():
-            for connection in (self._watcher, self._writer):
-                if connection is not None:
-                    connection.close()
-            self._engine.dispose()
-            self._begin_anew()
+            connections.close()
         self._gate.close()
 
-    # ---- Connections ----
+    def _here(self) -> Connections:
+        """This process's connections."""
+        if self._pid != os.getpid():
+            _left_to_parents.append(self._connections)
+            self._begin_anew()
+        return self._connections
 
     def _begin_anew(self) -> None:
         self._pid = os.getpid()
-        self._spare: sqlite3.Connection | None = None
-        self._open_lock = threading.Lock()
-        self._watch_lock = threading.Lock()
-        self._engine: Engine | None = None
-        self._writer: Connection | None = None
-        self._watcher: Connection | None = None
-
-    def _engine_here(self) -> Engine:
-        if self._pid != os.getpid():
-            _left_to_parents.append((self._engine, self._writer, self._watcher))
-            self._begin_anew()
-        if self._engine is None:
-            with self._open_lock:
-                if self._engine is None:
-                    self._engine = self._make_engine()
-        return self._engine
-
-    def _writer_connection(self) -> Connection:
-        engine = self._engine_here()
-        if self._writer is None:
-            self._writer = engine.connect().execution_options(penstock_mode="write")
-        return self._writer
-
-    def _make_engine(self) -> Engine:
-        engine = create_engine(
-            "sqlite://",
-            creator=self._connect,
-            poolclass=QueuePool,
-            pool_size=READERS_KEPT,
-            max_overflow=-1,
-            pool_reset_on_return=None,
-        )
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            mode = connection.get_execution_options().get("penstock_mode", "read")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
-
-        if self._hook is not None:
-            listen_to_statements(engine, self._hook)
-        return engine
-
-    def _connect(self) -> sqlite3.Connection:
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            return spare
-        connection = sqlite3.connect(
-            self.path,
-            timeout=BUSY_TIMEOUT_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=512,
-        )
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
-        return connection
+        self._connections = Connections(self.path, hook=self._hook)
 
     # ---- The file and its schema ----
 
@@ -209,7 +139,8 @@ class SqliteDatabase:
 
     def _check_schema(self) -> None:
         with self._translating():
-            connection = self._connect()
+            connection = self._connections.open()
+            self._connections.keep(connection)
             if check_version(self._read_version(connection), where=str(self.path), known=self._version):
                 with self._gate.passing():
                     found = self._read_version(connection)  # another process may have been first
@@ -217,15 +148,14 @@ class SqliteDatabase:
                         self._make_schema(connection)
                     elif found < self._version:
                         self._migrate(connection, found)
-            self._spare = connection
 
     def _read_version(self, connection: sqlite3.Connection) -> int:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         application = connection.execute("PRAGMA application_id").fetchone()[0]
-        if application == APPLICATION_ID or (
-            version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-        ):
+        if application == APPLICATION_ID:
             return version
+        if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            return 0
         raise StoreCorrupt(
             f"{self.path} is a database of another program. Set PENSTOCK_DATABASE_URL or PENSTOCK_HOME to another place."
         )
@@ -234,28 +164,40 @@ class SqliteDatabase:
         # An empty file has nothing to lose, so that there is nothing to wait for the disk for.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
-        script = [
-            *ddl(sqlite_dialect()),
-            f"PRAGMA application_id = {APPLICATION_ID}",
-            f"PRAGMA user_version = {self._version}",
-        ]
-        connection.executescript(";\n".join(["BEGIN IMMEDIATE", *script, "COMMIT"]))
+        numbers = (f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {self._version}")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in (*ddl(sqlite_dialect()), *numbers, "COMMIT"):
+                if self._hook is not None:
+                    self._hook(statement)
+                connection.execute(statement)
+        except BaseException:
+            connection.rollback()
+            raise
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def _migrate(self, connection: sqlite3.Connection, found: int) -> None:
         steps = pending(found, self._migrations)
         alone = any(not step.additive for step in steps)
-        if alone and connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0] != "delete":
-            raise StoreUnavailable(
-                f"{self.path} must be upgraded while no other process uses it. Stop the others, then try again."
-            )
-        self._spare = connection
-        with self._engine_here().connect().execution_options(penstock_mode="write") as upgrading, upgrading.begin():
+        if alone:
+            self._shut_others_out(connection)
+        with self._connections.writer().begin():
+            upgrading = self._connections.writer()
             migrate(upgrading, steps)
             upgrading.exec_driver_sql(f"PRAGMA user_version = {self._version}")
-        self._begin_anew()
         if alone:
             connection.execute("PRAGMA journal_mode = WAL")
+
+    def _shut_others_out(self, connection: sqlite3.Connection) -> None:
+        """Leave WAL mode, which works only for whoever is the only one to have the file open."""
+        try:
+            connection.execute("PRAGMA busy_timeout = 1000")
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(
+                f"{self.path} is of an older Penstock and must be upgraded while nobody uses it. "
+                "Wait for the other processes or stop them, then try again."
+            ) from error
 
     @contextmanager
     def _translating(self) -> Iterator[None]:

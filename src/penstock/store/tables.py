@@ -51,7 +51,8 @@ class HexId(TypeDecorator[str]):
         """Turn what the driver gives into digits."""
         if value is None:
             return None
-        return value.replace("-", "") if dialect.name == "postgresql" else value.hex()
+        digits: str = value.replace("-", "") if dialect.name == "postgresql" else value.hex()
+        return digits
 
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -157,7 +158,7 @@ current epoch began."""
 Index("ix_flow_run_start", flow_run.c.workspace_id, flow_run.c.start_at, flow_run.c.seq)
 Index("ix_flow_run_state", flow_run.c.workspace_id, flow_run.c.state_type, flow_run.c.start_at, flow_run.c.seq)
 Index("ix_flow_run_flow", flow_run.c.flow_seq, flow_run.c.start_at, flow_run.c.seq)
-Index("ix_flow_run_name", flow_run.c.workspace_id, flow_run.c.name)
+Index("ix_flow_run_name", flow_run.c.workspace_id, flow_run.c.name, flow_run.c.start_at, flow_run.c.seq)
 Index("ix_flow_run_changed", flow_run.c.changed)
 _has_parent = flow_run.c.parent_run_id.is_not(None)
 Index(

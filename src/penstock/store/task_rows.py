@@ -25,7 +25,6 @@ COLUMNS = (
     "created_at", "state_type", "state_name", "reason", "message", "attempt", "started_at", "ended_at", "result", "cache_key",
     "attempts", "changed",
 )  # fmt: skip
-_AS_RECORDED = slice(TaskSeen._fields.index("created_at"), TaskSeen._fields.index("cache_key") + 1)
 _overwritten = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("id", "flow_run_seq"))
 
 insert_tasks = BulkInsert(
@@ -84,7 +83,9 @@ def _rows(
             None if record[6] is None else clean_text(record[6]),
             encode_json(record[7]) if record[7] else None,
             pack_ids(record[8]) if record[8] else None,
-            *record[_AS_RECORDED],
+            *record[9:13],  # created_at to reason
+            None if record[13] is None else clean_text(record[13]),
+            *record[14:19],  # attempt to cache_key
             encode_json(record[19]) if record[19] else None,
             changed,
         )

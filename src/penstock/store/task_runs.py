@@ -20,7 +20,7 @@ from penstock.ports import (
 )
 from penstock.store.database import Store
 from penstock.store.id_prefix import begins_with
-from penstock.store.pages import clamp, decode_cursor, make_page
+from penstock.store.pages import clamp, decode_cursor, in_workspace, make_page
 from penstock.store.tables import flow, flow_run, task, task_run
 from penstock.store.task_definitions import NO_HASH
 from penstock.store.values import decode_json, make_state, unpack_ids
@@ -86,9 +86,9 @@ def find_task_runs(store: Store, request: FindTaskRuns, workspace: str) -> Seque
     """Answer `FindTaskRuns`."""
     prefix = begins_with(t.id, request.text)
     if prefix is None:
-        return ()
+        return []
     with store.read() as connection:
-        mine = flow_run.c.workspace_id == store.workspace_id(connection, workspace)
+        mine = in_workspace(flow_run.c.workspace_id, store.workspace_id(connection, workspace))
         statement = select(t.id).join(flow_run, flow_run.c.seq == t.flow_run_seq).where(mine, prefix).order_by(t.id)
         return [TaskRunId(found) for found in connection.execute(statement.limit(clamp(request.limit))).scalars()]
 
@@ -100,7 +100,7 @@ def list_task_runs(store: Store, request: ListTaskRuns, workspace: str) -> Page[
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         if request.flow_run_id is None:
-            statement = statement.where(flow_run.c.workspace_id == workspace_id).order_by(t.seq.desc())
+            statement = statement.where(in_workspace(flow_run.c.workspace_id, workspace_id)).order_by(t.seq.desc())
         else:
             statement = statement.where(
                 t.flow_run_seq == find_run(connection, workspace_id, request.flow_run_id)

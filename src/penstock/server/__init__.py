@@ -1,0 +1,1 @@
+"""The server: thin routes over the orchestrator, live streams, and the console."""

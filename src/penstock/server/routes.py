@@ -1,0 +1,142 @@
+"""The verbs as routes: made from the table in `wire.py`, each a thin call of the orchestrator."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query, Request
+from starlette.responses import Response
+
+from penstock import ports
+from penstock.core import errors
+from penstock.ports import Orchestrator
+from penstock.server.models import ErrorAnswer, attribute_notes, body_model, field_default, input_type, output_type
+from penstock.server.principals import principal_of
+from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, encoder, field_types
+
+SPECIAL = frozenset({"Ingest"})
+"""Verbs whose bodies are not JSON; they have modules of their own."""
+
+ALWAYS = (401, 403, 413, 422, 426, 503)
+"""Statuses that any route may answer with."""
+MEANINGS: Mapping[int, str] = {
+    400: "Something else went wrong; the message says what.",
+    401: "The API key is missing or wrong.",
+    403: "The request comes from another site's page, or names a host that this server is not known by.",
+    404: "There is no such thing.",
+    409: "Something stands against it: the message says what.",
+    413: "The body is too large.",
+    422: "The request is not as it should be.",
+    426: "Client and server are of versions that do not understand each other.",
+    503: "The database cannot be reached or does not take the write; try again.",
+    507: "The database's disk is full.",
+}
+
+Json = Response
+
+
+def make_router(orchestrator: Orchestrator) -> APIRouter:
+    """The routes of all verbs over an orchestrator."""
+    router = APIRouter()
+    for verb in verbs():
+        route = ROUTES[verb.__name__]
+        if verb.__name__ not in SPECIAL:
+            add_route(router, verb, route, _endpoint(orchestrator, verb, route))
+    return router
+
+
+def verbs() -> list[type[ports.Request[Any]]]:
+    """All verbs, in the order of the table of routes."""
+    return [find_verb(name) for name in ROUTES]
+
+
+def find_verb(name: str) -> type[ports.Request[Any]]:
+    """A verb by its name."""
+    verb: type[ports.Request[Any]] = getattr(ports, name)
+    return verb
+
+
+def add_route(router: APIRouter, verb: type[Any], route: Route, endpoint: Callable[..., Any], **said: Any) -> None:
+    """Add a verb's route with all that its documentation says."""
+    doc = inspect.getdoc(verb) or verb.__name__
+    answer = answer_type(verb)
+    router.add_api_route(
+        route.path,
+        endpoint,
+        methods=[route.method],
+        response_model=None if answer in (None, type(None)) else output_type(answer),
+        status_code=200,
+        tags=[route.group],
+        name=verb.__name__,
+        operation_id=verb.__name__,
+        summary=_words(verb.__name__),
+        description=doc,
+        responses=describe_errors(doc),
+        response_class=_JsonOnly,
+        **said,
+    )
+
+
+class _JsonOnly(Response):
+    media_type = "application/json"
+
+
+def describe_errors(doc: str) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route: those of every route, and those that the verb's docstring names."""
+    named = {getattr(errors, name) for name in re.findall(r"`(\w+)`", doc) if hasattr(errors, name)}
+    statuses = {next(STATUSES[above] for above in error.__mro__ if above in STATUSES) for error in named}
+    return {status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in sorted({*ALWAYS, *statuses})}
+
+
+def answer(value: Any, hint: Any, *, status: int = 200) -> Response:
+    """Write an answer of a type."""
+    return Response(dump(None if value is None else encoder(hint)(value)), status, media_type="application/json")
+
+
+def _endpoint(orchestrator: Orchestrator, verb: type[Any], route: Route) -> Callable[..., Response]:
+    make, hint = decoder(verb), answer_type(verb)
+    body_names = tuple(name for name in field_types(verb) if name not in route.path_fields) if route.has_body else ()
+
+    def endpoint(request: Request, **given: Any) -> Response:
+        body = given.pop("body", None)
+        if body is not None:
+            given |= body.model_dump(exclude_unset=True)
+        return answer(orchestrator.ask(make(given), principal_of(request)), hint)
+
+    endpoint.__name__ = verb.__name__
+    endpoint.__signature__ = _signature(verb, route, body_names)  # type: ignore[attr-defined]  # what FastAPI reads
+    return endpoint
+
+
+def _signature(verb: type[Any], route: Route, body_names: tuple[str, ...]) -> inspect.Signature:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("request", keyword, annotation=Request)]
+    notes, types = attribute_notes(verb), field_types(verb)
+    for f in fields(verb):
+        hint, note = input_type(types[f.name]), notes.get(f.name)
+        if f.name in route.path_fields:
+            annotation = Annotated[hint, Path(description=note)]
+            parameters.append(inspect.Parameter(f.name, keyword, annotation=annotation))
+        elif not route.has_body:
+            limits = {"ge": 1, "le": ports.PAGE_SIZE_MAX} if f.name == "limit" else {}
+            annotation = Annotated[hint, Query(description=note, **limits)]
+            default = field_default(f)
+            empty = inspect.Parameter.empty if default is ... else default
+            parameters.append(inspect.Parameter(f.name, keyword, annotation=annotation, default=empty))
+    if body_names:
+        model = body_model(verb, body_names)
+        required = any(info.is_required() for info in model.model_fields.values())
+        shown = Body(openapi_examples=None)
+        if required:
+            parameters.append(inspect.Parameter("body", keyword, annotation=Annotated[model, shown]))
+        else:
+            parameters.append(inspect.Parameter("body", keyword, annotation=Annotated[model | None, shown], default=None))
+    return inspect.Signature(parameters)
+
+
+def _words(name: str) -> str:
+    """`ListFlowRuns` as people say it."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return words[0] + words[1:].lower()

@@ -1,0 +1,209 @@
+"""PostgreSQL: a pool of connections, a schema of our own in the user's database, and its transactions.
+
+Writers may overlap here, so that rows are guarded by locks and versions, and readers that follow changes pass only what
+is older than every transaction still running.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from penstock.core.errors import MissingExtra, StoreUnavailable
+from penstock.store import postgres_query
+from penstock.store.database import StatementHook, listen_to_statements
+from penstock.store.postgres_errors import translate
+from penstock.store.schema import MIGRATIONS, SCHEMA_VERSION, Migration, check_version, ddl, migrate, pending
+
+SCHEMA = "penstock"
+VERSION_MIN = 13
+CONNECTIONS_KEPT = 4
+CONNECTIONS_MAX = 16
+CONNECT_TIMEOUT_SECONDS = 10
+MAKING_LOCK = 0x50454E53
+"""Advisory lock: one process makes or migrates the schema."""
+
+_left_to_parents: list[Any] = []
+"""Connections that a forked child must neither use nor close."""
+
+WRITING_LOCK = 0x50454E53
+"""Advisory lock, shared: who holds it in this database writes for Penstock. It is taken before a transaction gets its
+number, so that a number whose owner does not hold it is nobody of ours."""
+
+NEXT_CHANGED = "SELECT pg_advisory_xact_lock_shared(%s, 0), pg_current_xact_id()::text::bigint"
+
+# The oldest transaction still running, had we the server for ourselves: somebody else's transaction of an hour must not
+# stop our followers. pg_locks is read once, because two readings would not belong together.
+SETTLED_BEFORE = """
+    WITH held AS MATERIALIZED (SELECT locktype, database, classid, transactionid, pid, mode FROM pg_locks WHERE granted),
+    ours AS (
+        SELECT pid FROM held WHERE locktype = 'advisory' AND classid = %s
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ),
+    others AS (
+        SELECT transactionid::text::bigint AS number FROM held
+        WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND (pid IS NULL OR pid NOT IN (SELECT pid FROM ours))
+    )
+    SELECT coalesce(min(running::text::bigint), pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+    FROM pg_snapshot_xip(pg_current_snapshot()) AS running
+    WHERE running::text::bigint %% 4294967296 NOT IN (SELECT number FROM others)
+"""
+
+NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+SIZE = """
+    SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind = 'r'
+"""
+
+
+class PostgresDatabase:
+    """A database on a server."""
+
+    dialect = "postgresql"
+
+    def __init__(
+        self,
+        url: URL,
+        *,
+        before_statement: StatementHook | None = None,
+        migrations: Sequence[Migration] = MIGRATIONS,
+        version: int = SCHEMA_VERSION,
+    ):
+        self._url = url.set(drivername="postgresql+psycopg")
+        self._hook = before_statement
+        self._migrations, self._version = migrations, version
+        self._pid = os.getpid()
+        self._engine = self._make_engine()
+        self._check_schema()
+
+    # ---- Transactions ----
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Connection, int]]:
+        """A write transaction, numbered by the server."""
+        with self._translating(), self._engine_here().connect() as connection, connection.begin():
+            _, changed = connection.exec_driver_sql(NEXT_CHANGED, (WRITING_LOCK,)).one()
+            yield connection, changed
+            if self._hook is not None:
+                self._hook("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A snapshot."""
+        with self._translating(), self._engine_here().connect() as connection:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    def now_us(self, connection: Connection | None) -> int:
+        """The server's clock: one for all who write here."""
+        if connection is not None:
+            return int(connection.exec_driver_sql(NOW).scalar_one())
+        with self.reading() as reading:
+            return self.now_us(reading)
+
+    def settled_before(self, connection: Connection) -> int | None:
+        """The oldest transaction that may still be writing for us."""
+        return int(connection.exec_driver_sql(SETTLED_BEFORE, (WRITING_LOCK,)).scalar_one())
+
+    def change_token(self) -> int | None:
+        """The server keeps no count that is cheaper to ask for than the question itself."""
+        return None
+
+    def query(
+        self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a statement that sees the documented views only."""
+        with self._translating(), self._engine_here().connect() as connection:
+            return postgres_query.run(
+                connection, sql, workspace_id=workspace_id, row_limit=row_limit, timeout_seconds=timeout_seconds
+            )
+
+    def location(self) -> str:
+        """The URL without its password."""
+        return self._url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+    def size_bytes(self, connection: Connection) -> int:
+        """Our tables with their indexes."""
+        return int(connection.exec_driver_sql(SIZE, (SCHEMA,)).scalar_one())
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._pid == os.getpid():
+            self._engine.dispose()
+
+    # ---- Connections and schema ----
+
+    def _engine_here(self) -> Engine:
+        if self._pid != os.getpid():
+            _left_to_parents.append(self._engine)
+            self._pid, self._engine = os.getpid(), self._make_engine()
+        return self._engine
+
+    def _make_engine(self) -> Engine:
+        try:
+            engine = create_engine(
+                self._url,
+                pool_size=CONNECTIONS_KEPT,
+                max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
+                pool_pre_ping=True,
+                connect_args={"application_name": "penstock", "connect_timeout": CONNECT_TIMEOUT_SECONDS},
+            )
+        except ImportError as error:
+            raise MissingExtra("A PostgreSQL database", extra="postgres", because=error) from error
+
+        @event.listens_for(engine, "connect")
+        def settle_in(connection: Any, record: object) -> None:  # the driver's connection, which is optional
+            connection.autocommit = True
+            connection.execute(f"SET search_path TO {SCHEMA}")
+            connection.autocommit = False
+
+        if self._hook is not None:
+            listen_to_statements(engine, self._hook)
+        return engine
+
+    def _check_schema(self) -> None:
+        with self._translating(), self._engine_here().connect() as connection:
+            with connection.begin():
+                self._check_server(connection)
+                found = _read_version(connection)
+            if check_version(found, where=self.location(), known=self._version):
+                with connection.begin():
+                    self._make_or_migrate(connection)
+
+    def _check_server(self, connection: Connection) -> None:
+        version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
+        if version < VERSION_MIN:
+            raise StoreUnavailable(f"{self.location()} is PostgreSQL {version}; Penstock needs {VERSION_MIN} or later.")
+
+    def _make_or_migrate(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (MAKING_LOCK,))
+        found = _read_version(connection)  # another process may have been first
+        if found == 0:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            for statement in ddl(connection.dialect):
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(
+                "INSERT INTO counter (name, value) VALUES ('schema_version', %s)", (self._version,)
+            )
+            connection.exec_driver_sql(postgres_query.MAKE_READER)
+        elif found < self._version:
+            migrate(connection, pending(found, self._migrations))
+            connection.exec_driver_sql("UPDATE counter SET value = %s WHERE name = 'schema_version'", (self._version,))
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise translate(error, self.location()) from error
+
+
+def _read_version(connection: Connection) -> int:
+    if connection.exec_driver_sql("SELECT to_regclass(%s)", (f"{SCHEMA}.counter",)).scalar() is None:
+        return 0
+    return int(connection.exec_driver_sql("SELECT value FROM counter WHERE name = 'schema_version'").scalar() or 0)

@@ -1,0 +1,169 @@
+"""The parts of the docs that are made from the code: `python -m tools.reference` writes them, a test compares them.
+
+In a page, what is made stands between `<!-- made: NAME -->` and `<!-- end of NAME -->`; the rest is written by hand.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from penstock.core.states import FINAL_TYPES, STATES, TRANSITIONS, Reason, StateType
+from penstock.settings import PREFIX, Settings
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+MEANINGS = {
+    "Scheduled": "is to start later",
+    "Late": "should have started by now",
+    "AwaitingRetry": "failed, and waits for its next try",
+    "AwaitingConcurrencySlot": "waits for a slot of a concurrency limit",
+    "Resuming": "is about to go on",
+    "Pending": "is about to start",
+    "NotReady": "did not run, because something that it depends on did not complete",
+    "Running": "is running",
+    "Retrying": "is running again after a failed try",
+    "Completed": "did what it was to do",
+    "Cached": "did not run, because its result was in the cache",
+    "Skipped": "had nothing to do",
+    "RolledBack": "completed, and was undone with its transaction",
+    "Failed": "raised an exception, or said itself that it failed",
+    "TriggerFailed": "did not run, because its trigger rule was not met",
+    "TimedOut": "took longer than its `timeout_seconds`",
+    "Crashed": "lost its process, which left no final word",
+    "Cancelling": "was asked to stop, and has not stopped yet",
+    "Cancelled": "was stopped by somebody",
+    "Paused": "waits for somebody, with its process",
+    "Suspended": "waits for somebody, without a process",
+}
+"""What is true of a run in each state."""
+
+TO_COME = frozenset(
+    {"Scheduled", "Late", "AwaitingConcurrencySlot", "Resuming", "TriggerFailed", "Paused", "Suspended"}
+)
+"""States that nothing in this release brings a run into: they belong to deployments, limits and pauses."""
+
+REASONS = {
+    Reason.RETURNED: "its function returned",
+    Reason.RAISED: "its function raised an exception",
+    Reason.RETURNED_FAILED: "its function returned a state that is not `COMPLETED`",
+    Reason.TASKS_FAILED: "it returned nothing, or futures, and some of its runs did not complete",
+    Reason.PARAMETERS_INVALID: "a parameter did not fit the signature",
+    Reason.RESULT_UNSTORABLE: "its result could not be kept (it completed all the same)",
+    Reason.TIMED_OUT: "its time, or that of its flow run, was up",
+    Reason.CACHE_HIT: "its result was in the cache",
+    Reason.SKIPPED_BY_TASK: "it raised `Skip`",
+    Reason.SKIPPED_BY_UPSTREAM: "something upstream was skipped",
+    Reason.SKIPPED_BY_RULE: "its trigger rule was not met",
+    Reason.UPSTREAM_FAILED: "something upstream did not complete",
+    Reason.RETRYING: "it is tried again",
+    Reason.ROLLED_BACK: "its transaction failed",
+    Reason.CANCEL_REQUESTED: "somebody asked for it",
+    Reason.INTERRUPTED: "Ctrl-C, or what called it was stopped",
+    Reason.PROCESS_DIED: "its process is gone",
+    Reason.RESUMED: "somebody resumed it",
+}
+"""The reasons that this release gives; the others of `core/states.py` are to come."""
+
+
+# ---- States ----
+
+
+def state_names() -> str:
+    """The table of state names."""
+    rows = ["| name | type | ends a run | a run in this state |", "| --- | --- | --- | --- |"]
+    for name, row in STATES.items():
+        later = " (to come)" if name in TO_COME else ""
+        rows.append(f"| `{name}` | `{row.type}` | {'yes' if row.final else 'no'} | {MEANINGS[name]}{later} |")
+    return "\n".join(rows)
+
+
+def state_moves() -> str:
+    """The table of moves: which type may follow which."""
+    types = list(StateType)
+    rows = [f"| from \\ to | {' | '.join(types)} |", f"| --- |{' :-: |' * len(types)}"]
+    for source in types:
+        cells = ["•" if target in TRANSITIONS[source] else "" for target in types]
+        rows.append(f"| **{source}** | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def state_diagram() -> str:
+    """The same as a diagram; moves that every unfinished type has are drawn once."""
+    unfinished = [type_ for type_ in StateType if type_ not in FINAL_TYPES]
+    shared = [t for t in StateType if t not in unfinished and all(t in TRANSITIONS[source] for source in unfinished)]
+    lines = ["stateDiagram-v2", "    state unfinished {"]
+    for source in unfinished:
+        lines += [f"        {source} --> {t}" for t in unfinished if t in TRANSITIONS[source] and t is not source]
+    lines.append("    }")
+    lines += [f"    unfinished --> {target}" for target in shared]
+    for source in StateType:
+        beyond = [t for t in StateType if t in TRANSITIONS[source] and (t not in unfinished) != (source not in unfinished)]
+        within = [t for t in StateType if t in TRANSITIONS[source] and t not in unfinished and source not in unfinished]
+        lines += [f"    {source} --> {t}" for t in beyond + within if source not in unfinished or t not in shared]
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def state_reasons() -> str:
+    """The table of reasons."""
+    rows = ["| reason | the run is where it is because |", "| --- | --- |"]
+    return "\n".join([*rows, *(f"| `{reason}` | {why} |" for reason, why in REASONS.items())])
+
+
+# ---- Settings ----
+
+
+def settings_table() -> str:
+    """Every setting with its default and what it is for."""
+    rows = ["| setting | default | what it is for |", "| --- | --- | --- |"]
+    for field in fields(Settings):
+        secret = " Secret: shown as `***`." if field.metadata["secret"] else ""
+        rows.append(f"| `{PREFIX}{field.name.upper()}` | {_default(field.default)} | {field.metadata['about']}{secret} |")
+    return "\n".join(rows)
+
+
+def _default(value: Any) -> str:  # Any: whatever a setting may be
+    if value is None or value == ():
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value:{'g' if isinstance(value, float) else ''}}`"
+
+
+# ---- Pages ----
+
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "concepts/states.md": {
+        "state names": state_names,
+        "state moves": state_moves,
+        "state diagram": state_diagram,
+        "state reasons": state_reasons,
+    },
+    "reference/settings.md": {"settings": settings_table},
+}
+
+
+def renewed(page: str, text: str) -> str:
+    """The text of a page with its made parts made anew."""
+    for name, make in PARTS[page].items():
+        begin, end = f"<!-- made: {name} -->\n", f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"{page} has no part `{name}`: it belongs between {begin.strip()} and {end}.")
+        text = f"{before}{begin}{make()}\n{end}{after}"
+    return text
+
+
+def main() -> None:
+    """Write all parts."""
+    for page in PARTS:
+        path = DOCS / page
+        before = path.read_text(encoding="utf-8")
+        after = renewed(page, before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            print(f"Wrote {path}.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
