@@ -10,15 +10,21 @@ CHECK_TESTS ?= yes
 
 RUN := $(VENV)/bin/
 # -qq: errors only; a machine whose pip has several sources warns of each package that one of them lacks.
-PIP_INSTALL := $(RUN)python -m pip install -qq --disable-pip-version-check --retries 5 -c constraints.txt
+PIP_INSTALL := PENSTOCK_SKIP_UI=1 $(RUN)python -m pip install -qq --disable-pip-version-check --retries 5 -c constraints.txt
 PYTEST := $(RUN)python -m pytest
 
 # What the tests need besides Python, as command:debian-package. `make test` installs what is missing as root on
 # Debian; elsewhere it says what to install.
-SYSTEM_NEEDS :=
+SYSTEM_NEEDS := chromium:chromium
+
+# Node comes from the development packages; the console's build is made where the server looks for it.
+NPM := PATH="$(abspath $(VENV))/bin:$$PATH" npm --prefix ui --silent
+UI_BUILT := src/penstock/server/static/index.html
+UI_INSTALLED := ui/node_modules/.installed
+UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-static check-tests fmt fmt-check lint types floors bench changelog constraints \
+.PHONY: help demo test check check-static check-tests ui ui-dev ui-check ui-generated fmt fmt-check lint types floors bench changelog constraints \
 	venv system-needs clean
 
 help: ## List the commands
@@ -27,13 +33,13 @@ help: ## List the commands
 demo: $(VENV)/.demo-ready ## See it work: real taxi data from the web to a lake to a warehouse
 	@$(RUN)penstock demo
 
-test: system-needs $(VENV)/.dev-ready ## Set up whatever the tests need, run them all
+test: system-needs $(VENV)/.dev-ready $(UI_BUILT) ## Set up whatever the tests need, run them all
 	$(PYTEST) -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: check-static ## The fast gate: format, lint, types, floors, fast tests, the docs' code
 	@if [ "$(CHECK_TESTS)" = yes ]; then $(MAKE) --no-print-directory check-tests; fi
 
-check-static: fmt-check lint types floors
+check-static: fmt-check lint types floors ui-check
 
 check-tests: $(VENV)/.dev-ready
 	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
@@ -54,6 +60,20 @@ fmt: $(VENV)/.dev-ready ## Format the code and mend what the linter can
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix --exit-zero .
 
+ui: $(UI_BUILT) ## Build the console into the package, for `penstock server start` in this checkout
+
+ui-dev: $(UI_INSTALLED) ## Serve the console at :4201, renewed as you type, over a server that runs at :4200
+	$(NPM) run dev
+
+ui-check: $(UI_INSTALLED) ## Types, lint and component tests of the console; whether its generated files are current
+	$(RUN)python tools/ui_states.py --check
+	$(NPM) run api:check
+	$(NPM) run check
+
+ui-generated: $(UI_INSTALLED) ## Write the console's files that follow from the states and the API
+	$(RUN)python tools/ui_states.py
+	$(NPM) run api
+
 bench: $(VENV)/.dev-ready ## Run the benchmarks: make bench BENCH="imports task_cost"
 	$(RUN)python -m bench.run $(BENCH)
 
@@ -67,11 +87,20 @@ constraints: ## Pin the newest development versions that fit together (needs the
 venv: $(VENV)/.dev-ready ## Make .venv with all that development needs
 
 clean: ## Remove everything that these commands made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/results
+	rm -rf $(VENV) ui/node_modules src/penstock/server/static build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/results
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 system-needs:
 	@sh tools/system-needs.sh $(SYSTEM_NEEDS)
+
+$(UI_INSTALLED): ui/package.json ui/package-lock.json | $(VENV)/.dev-ready
+	@echo "Installing what builds the console ..." >&2
+	@$(NPM) ci
+	@touch $@
+
+$(UI_BUILT): $(UI_SOURCES) $(UI_INSTALLED)
+	@$(NPM) run build -- --logLevel warn
+	@touch $@
 
 # The stamps: each says that .venv is up to date for what it names, so that a second run needs no network.
 $(VENV)/.created:

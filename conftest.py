@@ -8,13 +8,18 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.doctest import DoctestItem
 from sybil import Sybil
 from sybil.parsers.markdown import SkipParser
+from sybil.sybil import SybilCollection
 
 from tests.fixtures.pages import ConsoleParser, Page, PythonParser
+
+if TYPE_CHECKING:  # pytest rewrites plugins' assertions only if nobody imported them before
+    from tests.fixtures.postgres import PostgresServer
 
 pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.release"]
 
@@ -46,11 +51,30 @@ def home_for_doctests(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("home")
 
 
-page = Page()
-pytest_collect_file = Sybil(
-    parsers=[PythonParser(), ConsoleParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    excludes=["docs/adr/*.md", "docs/reference/cli.md"],  # the latter is made from the commands themselves
-    setup=page.set_up,
-    teardown=page.tear_down,
+@pytest.fixture(scope="session")
+def page_database(postgres: "PostgresServer") -> str:
+    """The database of the page about PostgreSQL."""
+    return postgres.fresh_database()
+
+
+def sybil(patterns: list[str], *, excludes: list[str], fixtures: list[str]) -> Sybil:
+    """How some pages of the docs are run."""
+    page = Page()
+    return Sybil(
+        parsers=[PythonParser(), ConsoleParser(), SkipParser()],
+        patterns=patterns,
+        excludes=excludes,
+        fixtures=fixtures,
+        setup=page.set_up,
+        teardown=page.tear_down,
+    )
+
+
+ON_POSTGRES = "docs/how-to/use-postgresql.md"
+LEFT_OUT = ["docs/adr/*.md", "docs/reference/cli.md"]  # the latter is made from the commands themselves
+pytest_collect_file = SybilCollection(
+    [
+        sybil(["README.md", "docs/*.md", "docs/**/*.md"], excludes=[*LEFT_OUT, ON_POSTGRES], fixtures=[]),
+        sybil([ON_POSTGRES], excludes=[], fixtures=["page_database"]),
+    ]
 ).pytest()

@@ -23,6 +23,7 @@ NAMES = (
     "one_task",
     "task_cost",
     "row_size",
+    "ingest",
     "subflows",
     "async_subflows",
     "many_processes",

@@ -12,14 +12,14 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 HERE = Path(__file__).parent
-SLOW_FOLDERS = [HERE / "system", HERE / "browser"]
+SLOW_PLACES = [HERE / "system", HERE / "browser", HERE.parent / "docs" / "tutorial", HERE.parent / "README.md"]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Before `-m` chooses among them."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS):
+        if any(item.path.is_relative_to(place) for place in SLOW_PLACES):
             item.add_marker("slow")
         fixtures = getattr(item, "fixturenames", ())
         if "postgres" in fixtures:

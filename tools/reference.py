@@ -3,16 +3,21 @@
 In a page, what is made stands between `<!-- made: NAME -->` and `<!-- end of NAME -->`; the rest is written by hand.
 """
 
+import ast
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from penstock import errors, lake
+from penstock.core.errors import PenstockError
 from penstock.core.states import FINAL_TYPES, STATES, TRANSITIONS, Reason, StateType
 from penstock.settings import PREFIX, Settings
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS, SOURCE = ROOT / "docs", ROOT / "src" / "penstock"
 
 MEANINGS = {
     "Scheduled": "is to start later",
@@ -62,9 +67,13 @@ REASONS = {
     Reason.CANCEL_REQUESTED: "somebody asked for it",
     Reason.INTERRUPTED: "Ctrl-C, or what called it was stopped",
     Reason.PROCESS_DIED: "its process is gone",
+    Reason.LEASE_EXPIRED: "its worker was not heard of any more",
+    Reason.SUPERSEDED: "another process took it over",
     Reason.RESUMED: "somebody resumed it",
+    Reason.RECORDS_LOST: "records of it are missing",
+    Reason.WAITING_FOR_SLOT: "it waits for a slot of a concurrency limit",
+    Reason.WAITING_FOR_INPUT: "it waits for somebody's answer",
 }
-"""The reasons that this release gives; the others of `core/states.py` are to come."""
 
 
 # ---- States ----
@@ -99,7 +108,9 @@ def state_diagram() -> str:
     lines.append("    }")
     lines += [f"    unfinished --> {target}" for target in shared]
     for source in StateType:
-        beyond = [t for t in StateType if t in TRANSITIONS[source] and (t not in unfinished) != (source not in unfinished)]
+        beyond = [
+            t for t in StateType if t in TRANSITIONS[source] and (t not in unfinished) != (source not in unfinished)
+        ]
         within = [t for t in StateType if t in TRANSITIONS[source] and t not in unfinished and source not in unfinished]
         lines += [f"    {source} --> {t}" for t in beyond + within if source not in unfinished or t not in shared]
     return "\n".join(["```mermaid", *lines, "```"])
@@ -108,7 +119,20 @@ def state_diagram() -> str:
 def state_reasons() -> str:
     """The table of reasons."""
     rows = ["| reason | the run is where it is because |", "| --- | --- |"]
-    return "\n".join([*rows, *(f"| `{reason}` | {why} |" for reason, why in REASONS.items())])
+    given = _reasons_given()
+    return "\n".join(
+        [*rows, *(f"| `{reason}` | {REASONS[reason]}{'' if reason in given else ' (to come)'} |" for reason in Reason)]
+    )
+
+
+def _reasons_given() -> set[Reason]:
+    """The reasons that the code gives to runs, told by a look at it."""
+    return {
+        Reason[node.attr]
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason"
+    }
 
 
 # ---- Settings ----
@@ -119,7 +143,9 @@ def settings_table() -> str:
     rows = ["| setting | default | what it is for |", "| --- | --- | --- |"]
     for field in fields(Settings):
         secret = " Secret: shown as `***`." if field.metadata["secret"] else ""
-        rows.append(f"| `{PREFIX}{field.name.upper()}` | {_default(field.default)} | {field.metadata['about']}{secret} |")
+        rows.append(
+            f"| `{PREFIX}{field.name.upper()}` | {_default(field.default)} | {field.metadata['about']}{secret} |"
+        )
     return "\n".join(rows)
 
 
@@ -127,6 +153,28 @@ def _default(value: Any) -> str:  # Any: whatever a setting may be
     if value is None or value == ():
         return "–"
     return f"`{str(value).lower() if isinstance(value, bool) else value:{'g' if isinstance(value, float) else ''}}`"
+
+
+# ---- Errors ----
+
+
+def errors_table() -> str:
+    """What `penstock.errors` offers."""
+    return _errors_of(errors)
+
+
+def lake_errors_table() -> str:
+    """The errors that `penstock.lake` offers."""
+    return _errors_of(lake)
+
+
+def _errors_of(module: ModuleType) -> str:
+    rows = ["| error | what happened |", "| --- | --- |"]
+    for name in module.__all__:
+        value = getattr(module, name)
+        if isinstance(value, type) and issubclass(value, PenstockError):
+            rows.append(f"| `{name}` | {(value.__doc__ or '').strip().splitlines()[0]} |")
+    return "\n".join(rows)
 
 
 # ---- Pages ----
@@ -139,6 +187,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "state reasons": state_reasons,
     },
     "reference/settings.md": {"settings": settings_table},
+    "reference/sdk.md": {"errors": errors_table, "lake errors": lake_errors_table},
 }
 
 

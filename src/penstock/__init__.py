@@ -55,10 +55,31 @@ if TYPE_CHECKING:
     from penstock.sdk.tasks import Task as Task
     from penstock.sdk.tasks import task as task
 
+_MODULES = frozenset(
+    {
+        "artifacts",
+        "cache_policies",
+        "errors",
+        "futures",
+        "lake",
+        "logging",
+        "runtime",
+        "states",
+        "task_runners",
+        "tasks",
+        "testing",
+        "transactions",
+        "variables",
+    }
+)
+"""Modules that `import penstock` offers as attributes, such as `penstock.runtime`."""
+
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"penstock.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module `penstock` has no attribute `{name}`")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from penstock.core.errors import StoreFull, StoreReadOnly
 
+INITIAL_BYTES = 65_536
 GROWTH_BYTES_MAX = 8 * 1024 * 1024
 PAGE = mmap.PAGESIZE
 
@@ -22,7 +23,7 @@ class AppendFile:
 
     __slots__ = ("path", "fd", "head", "_map", "_size", "_growth")
 
-    def __init__(self, path: Path, *, initial_bytes: int = 65_536):
+    def __init__(self, path: Path, *, initial_bytes: int = INITIAL_BYTES):
         self.path = path
         self.head = (0, 0)
         self._growth = initial_bytes
@@ -68,15 +69,27 @@ class AppendFile:
 
     def sync(self, start: int) -> None:
         """Bring what was appended from `start` on to the disk."""
+        end = self.head[0]
+        if start >= end:
+            return
         first = start // PAGE * PAGE
-        self._map.flush(first, (self.end - first + PAGE - 1) // PAGE * PAGE if self.end > first else PAGE)
+        try:
+            self._map.flush(first, (end - first + PAGE - 1) // PAGE * PAGE)
+        except ValueError:
+            if self.head[0] >= end:
+                raise
+            # Else the file was rewound in between: whoever did that had brought it elsewhere.
 
     def rewind(self, end: int) -> None:
         """Forget everything from `end` on and give its space back."""
+        self.head, self._size = (end, self.head[1]), 0
         self._map.close()
         os.ftruncate(self.fd, end)
-        self.head, self._size = (end, self.head[1]), 0
-        self._allocate(max(end, 65_536))
+        self._growth = INITIAL_BYTES
+        try:
+            self._allocate(end)
+        except StoreFull:
+            pass  # others were quicker to take the space: the next append says so, or finds some
 
     def close(self) -> None:
         """Cut the file to what was appended and let go of it."""
@@ -90,8 +103,12 @@ class AppendFile:
             self.fd = -1
 
     def abandon(self) -> None:
-        """Let go of the file as it is: for a forked child, whose parent goes on writing."""
+        """Let go of the file as it is: for a forked child, whose parent goes on writing.
+
+        The map too: it holds a copy of the descriptor, and with it the parent's lock.
+        """
         if self.fd >= 0:
+            self._map.close()
             os.close(self.fd)
             self.fd = -1
 
@@ -104,6 +121,15 @@ class AppendFile:
             raise translate(error, self.path) from error
         self._map, self._size = fresh, size
         self._growth = min(self._growth * 2, GROWTH_BYTES_MAX)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk: a new file's bytes alone would not be found again."""
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _reserve(fd: int, start: int, length: int) -> None:

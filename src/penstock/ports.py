@@ -236,6 +236,8 @@ class WriterHello:
     host: str
     boot_id: str
     pid: int
+    lease_seconds: float | None = None
+    """For a process whose lock nobody at the store can look at: unless it is heard of within this time, it is dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +246,7 @@ class RunTaken:
 
     run: FlowRun
     limits: Mapping[str, int] = field(default_factory=dict)
+    """The concurrency limits of tags, tasks and flows, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +302,7 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRecordedCalls(Request[Page[RecordedCall]]):
-    """COMPLETED task runs and direct subflows of a run, oldest epoch included, by id."""
+    """COMPLETED task runs and direct subflows of a run, oldest epoch included, in a lasting order."""
 
     flow_run_id: RunId
     cursor: str | None = None
@@ -317,7 +320,10 @@ class MoveOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveFlowRun(Request[MoveOutcome]):
-    """Ask that a run move within its epoch, by the table of states. A refusal is an answer, not an error."""
+    """Ask that a run move within its epoch, by the table of states. A refusal is an answer, not an error.
+
+    Raises `NotFound`.
+    """
 
     id: RunId
     epoch: int
@@ -326,10 +332,14 @@ class MoveFlowRun(Request[MoveOutcome]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelFlowRun(Request[MoveOutcome]):
-    """Ask that a run be cancelled. With a live process it becomes Cancelling and the process is told."""
+    """Ask that a run be cancelled. With a live process it becomes Cancelling and the process is told.
+
+    Raises `NotFound`.
+    """
 
     id: RunId
-    holder_alive: bool
+    holder_alive: bool | None = None
+    """Whether the run's process lives; the orchestrator judges if none is said."""
     message: str | None = None
 
 
@@ -345,6 +355,8 @@ class FindCancellations(Request[Cancellations]):
     """Which of these runs has somebody asked to cancel? Cheap when nothing was written since the last call."""
 
     run_ids: Sequence[RunId]
+    writer_id: WriterId | None = None
+    """The process that runs them: asking renews its lease."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +364,8 @@ class Acknowledged:
     """Everything up to and including `sequence` of this writer is in the store."""
 
     sequence: int
+    limits: Mapping[str, int] | None = None
+    """The concurrency limits of tags, tasks and flows, by name; none if nothing is said of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +404,11 @@ class MarkCrashed(Request[Sequence[RunId]]):
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReapLeases(Request[Sequence[RunId]]):
+    """Presume the runs of processes CRASHED whose lease has ended, in all workspaces; answers which."""
+
+
 # ---- Runs: read and delete --------------------------------------------------------------------------------------
 
 
@@ -406,7 +425,9 @@ class RunFilter:
     top_level: bool = False
     since: int | None = None
     until: int | None = None
-    ids: Sequence[str] = ()
+    ids: Sequence[RunId] = ()
+    where: str | None = None
+    """A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see the reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,9 +447,10 @@ class GetFlowRun(Request[FlowRun]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFlowRuns(Request[Page[FlowRun]]):
-    """Runs, newest first."""
+    """Runs, newest start first. Raises `SearchInvalid` for what the filter's `where` cannot mean."""
 
     filter: RunFilter = RunFilter()
+    oldest_first: bool = False
     cursor: str | None = None
     limit: int = PAGE_SIZE_DEFAULT
 
@@ -495,6 +517,10 @@ class ListLogs(Request[Page[LogLine]]):
     flow_run_id: RunId | None = None
     task_run_id: TaskRunId | None = None
     level_min: int = 0
+    text: str | None = None
+    """Within a run: lines that have this in them. Over all runs: lines that have these words, the last one its beginning."""
+    since: int | None = None
+    until: int | None = None
     with_subflows: bool = False
     newest_first: bool = False
     cursor: str | None = None

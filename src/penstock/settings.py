@@ -57,6 +57,13 @@ def _parse_retries(text: str) -> int:
     return value
 
 
+def _parse_port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise ValueError("expected a port from 1 to 65535, or 0 for any that is free")
+    return value
+
+
 def _parse_level(text: str) -> str:
     names = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
     if text.strip().upper() not in names:
@@ -87,6 +94,14 @@ class Settings:
         None, about="The server's API; runs are recorded embedded, with no server, if unset."
     )
     api_key: str | None = _setting(None, about="The key that the API asks for.", secret=True)
+    api_wait_seconds: float = _setting(
+        60.0, _parse_positive, about="How long a run that is to start waits for a server that does not answer."
+    )
+    server_host: str = _setting("127.0.0.1", about="The address that `penstock server start` listens at.")
+    server_port: int = _setting(4200, _parse_port, about="The port that `penstock server start` listens at.")
+    server_allowed_hosts: tuple[str, ...] = _setting(
+        (), _parse_names, about="Host names that the server is reached by besides localhost, separated by commas."
+    )
     workspace: str = _setting("default", about="The workspace that runs belong to.")
     results_path: str | None = _setting(
         None,

@@ -12,9 +12,9 @@ from collections.abc import Mapping as AbstractMapping
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache as _cache
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import quote, urlencode
 
 from penstock.core import errors
@@ -30,6 +30,13 @@ JOURNAL_TYPE = "application/x-ndjson"
 
 Coder = Callable[[Any], Any]
 """Writes or reads one value; what types say, checkers cannot follow through a table of them."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def remembered(function: F) -> F:
+    """Work each answer out once. As `functools.cache`, whose types know of no types as arguments."""
+    return cast(F, _cache(function))
 
 
 # ---- Routes -----------------------------------------------------------------------------------------------------
@@ -77,9 +84,24 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             MoveFlowRun="POST /flow-runs/{id}/move",
             CancelFlowRun="POST /flow-runs/{id}/cancel",
             ListStates="GET /flow-runs/{flow_run_id}/states",
+            GetTimeline="GET /flow-runs/{flow_run_id}/timeline",
+            GetRunGraph="GET /flow-runs/{flow_run_id}/graph",
+            CompareFlowRuns="GET /flow-runs/{left}/compare/{right}",
             ListRecordedCalls="GET /flow-runs/{flow_run_id}/recorded-calls",
         ),
-        **_group("Flows", ListFlows="GET /flows"),
+        **_group(
+            "Flows",
+            ListFlows="GET /flows",
+            ListFlowSummaries="GET /flow-summaries",
+            GetFlowSummary="GET /flow-summaries/{name:path}",
+            GetFlowGrid="GET /flow-grids/{name:path}",
+        ),
+        **_group(
+            "Charts",
+            GetOverview="GET /overview",
+            GetRunActivity="GET /charts/run-activity",
+            ListRunPoints="POST /charts/run-points",
+        ),
         **_group(
             "Task runs",
             FindTaskRuns="GET /task-runs/find",
@@ -87,9 +109,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             GetTaskRun="GET /task-runs/{id}",
         ),
         **_group("Logs", ListLogs="POST /logs/filter"),
-        **_group(
-            "Artifacts", ListArtifacts="GET /artifacts", GetArtifact="GET /artifacts/{id_or_key:path}"
-        ),
+        **_group("Artifacts", ListArtifacts="GET /artifacts", GetArtifact="GET /artifacts/{id_or_key:path}"),
         **_group(
             "Variables",
             ListVariables="GET /variables",
@@ -97,8 +117,20 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             GetVariable="GET /variables/{name:path}",
             RemoveVariable="DELETE /variables/{name:path}",
         ),
+        **_group(
+            "Concurrency",
+            ListConcurrencyLimits="GET /concurrency-limits",
+            AcquireSlots="POST /concurrency-slots/acquire",
+            RenewSlots="POST /concurrency-slots/renew",
+            ReleaseSlots="DELETE /concurrency-slots/{id}",
+            ListHeldSlots="GET /concurrency-limit-slots/{name:path}",
+            ResetConcurrencyLimit="POST /concurrency-limit-resets/{name:path}",
+            SetConcurrencyLimit="PUT /concurrency-limits/{name:path}",
+            GetConcurrencyLimit="GET /concurrency-limits/{name:path}",
+            RemoveConcurrencyLimit="DELETE /concurrency-limits/{name:path}",
+        ),
         **_group("Datasets", ListDatasetUses="GET /dataset-uses"),
-        **_group("Events", ListEvents="GET /events"),
+        **_group("Events", ListEvents="GET /events", ListChanges="POST /changes"),
         **_group(
             "Database",
             RunQuery="POST /database/query",
@@ -110,6 +142,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             Ingest="POST /writers/{writer_id}/records",
             FindOpenRuns="GET /writers/{writer_id}/open-runs",
             MarkCrashed="POST /writers/{writer_id}/crashed",
+            ReapLeases="POST /writers/reap",
         ),
     }
 )
@@ -120,7 +153,7 @@ def route_of(verb: type[Request[Any]]) -> Route:
     return ROUTES[verb.__name__]
 
 
-@cache
+@remembered
 def answer_type(verb: type[Request[Any]]) -> Any:
     """What the orchestrator answers to a verb.
 
@@ -172,7 +205,7 @@ def dump(value: Any) -> bytes:
     """Write JSON. What JSON cannot say is written as text: dates of a query's answer, NaN."""
     try:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_as_text).encode()
-    except ValueError:
+    except ValueError:  # halves of surrogate pairs are ValueErrors too
         return json.dumps(_sayable(value), separators=(",", ":"), default=_as_text).encode()
 
 
@@ -185,10 +218,12 @@ def _as_text(value: Any) -> Any:
 def _sayable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, str):
+        return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= c <= "\udfff" else c for c in value)
     if isinstance(value, list | tuple):
         return [_sayable(item) for item in value]
     if isinstance(value, dict):
-        return {key: _sayable(item) for key, item in value.items()}
+        return {_sayable(key): _sayable(item) for key, item in value.items()}
     return value
 
 
@@ -196,7 +231,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-@cache
+@remembered
 def encoder(hint: Any) -> Coder:
     """What turns a value of a type into JSON's own types; `_same` where it is that already."""
     origin, args = get_origin(hint), get_args(hint)
@@ -235,7 +270,7 @@ def _object_encoder(hint: Any) -> Coder:
     return encode
 
 
-@cache
+@remembered
 def decoder(hint: Any) -> Coder:
     """What makes a value of a type from JSON's own types. Unknown fields are passed over: a newer server may say more."""
     origin, args = get_origin(hint), get_args(hint)
@@ -278,7 +313,7 @@ def _object_decoder(hint: Any) -> Coder:
     return decode
 
 
-@cache
+@remembered
 def field_types(hint: Any) -> Mapping[str, Any]:
     """The types of a dataclass's fields, with the parameters of a generic one filled in."""
     made: Any = get_origin(hint) or hint
@@ -313,6 +348,7 @@ STATUSES: Mapping[type[PenstockError], int] = MappingProxyType(
         errors.TooLarge: 413,
         errors.CursorInvalid: 422,
         errors.QueryRefused: 422,
+        errors.SearchInvalid: 422,
         errors.RequestInvalid: 422,
         errors.VersionMismatch: 426,
         errors.StoreFull: 507,

@@ -280,3 +280,23 @@ def test_a_file_that_is_no_database_is_named(cli: Cli, home: Path) -> None:
 def test_settings_follow_their_schemas(cli: Cli, schemas: Any, command: str) -> None:
     cli.ok("config", "set", "PENSTOCK_LOG_LEVEL=DEBUG")
     schemas(command, cli.ok(*command.split(), "--json").json)
+
+
+def test_an_embedded_image_is_written_to_a_file_and_not_to_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "chart.py"
+    path.write_text(
+        "from penstock import flow\nfrom penstock.artifacts import create_image_artifact\n"
+        "@flow\ndef draw():\n    create_image_artifact('data:image/svg+xml,%3Csvg/%3E', key='chart')\n"
+    )
+    cli.ok("run", str(path))
+    assert "svg/" not in cli.ok("artifact", "inspect", "chart").out
+    cli.ok("artifact", "inspect", "chart", "--output", str(tmp_path / "chart.svg"))
+    assert "<svg/>" == (tmp_path / "chart.svg").read_text()
+    assert 1 == cli("artifact", "inspect", "chart", "--output", str(tmp_path / "no" / "chart.svg")).code
+
+
+def test_artifacts_are_written_as_what_they_are(history: Cli, tmp_path: Path) -> None:
+    history.ok("artifact", "inspect", "summary", "--output", str(tmp_path / "summary.md"))
+    assert "# Numbers" == (tmp_path / "summary.md").read_text()
+    history.ok("artifact", "inspect", "squares", "--output", str(tmp_path / "squares.json"))
+    assert 3 == len(json.loads((tmp_path / "squares.json").read_text()))

@@ -296,3 +296,17 @@ def test_any_name_can_be_shown_in_any_encoding(
     assert "\x07" not in shown
     assert "\\x07" in shown
     cli.ok("flow-run", "inspect", name, encoding=encoding, terminal=terminal)
+
+
+def test_inspect_names_the_datasets_that_a_run_read_and_wrote(cli: Cli, tmp_path: Path, schemas: Any) -> None:
+    path = tmp_path / "lake.py"
+    path.write_text(
+        "import pyarrow\nfrom penstock import flow\nfrom penstock.lake import Dataset\n"
+        "@flow\ndef fill():\n    trips = Dataset('trips')\n    trips.write(pyarrow.table({'n': [1, 2]}))\n    trips.read()\n"
+    )
+    cli.ok("run", str(path), "--name", "fill")
+    run = cli.ok("flow-run", "inspect", "fill", "--json").json
+    schemas("flow-run inspect", run)
+    assert [("trips", 2)] == [(use["dataset"], use["rows"]) for use in run["datasets"]["written"]]
+    assert ["trips"] == [use["dataset"] for use in run["datasets"]["read"]]
+    assert "trips" in cli.ok("flow-run", "inspect", "fill").out

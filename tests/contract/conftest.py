@@ -6,18 +6,21 @@ from pathlib import Path
 import pytest
 
 from penstock.orchestrator.local import LocalOrchestrator
+from penstock.orchestrator.remote import RemoteOrchestrator
 from penstock.ports import Orchestrator
+from penstock.server.app import create_app
 from penstock.store import open_store
 from penstock.testing import FakeClock
 from tests.contract.telling import Teller
+from tests.fixtures.servers import serving
 
-ADAPTERS = ("sqlite", "postgres")
+ADAPTERS = ("sqlite", "postgres", "http")
 
 
 @pytest.fixture(params=ADAPTERS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database with our schema."""
-    if request.param == "sqlite":
+    if request.param in ("sqlite", "http"):
         yield f"sqlite:///{tmp_path}/penstock.db"
         return
     server = request.getfixturevalue("postgres")
@@ -33,9 +36,15 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def orchestrator(database_url: str, clock: FakeClock) -> Iterator[Orchestrator]:
+def orchestrator(request: pytest.FixtureRequest, database_url: str, clock: FakeClock) -> Iterator[Orchestrator]:
     local = LocalOrchestrator(open_store(database_url, clock=clock))
-    yield local
+    if request.node.callspec.params["database_url"] == "http":
+        with serving(create_app(local)) as url:
+            remote = RemoteOrchestrator(f"{url}/api")
+            yield remote
+            remote.close()
+    else:
+        yield local
     local.close()
 
 

@@ -59,7 +59,11 @@ class Teller:
 
     def tell(self, *records: Record) -> int:
         """Have records taken in, and return up to where they are."""
-        return self.ask(Ingest(writer_id=self.id, records=self.number(*records))).sequence
+        return self.tell_numbered(self.number(*records))
+
+    def tell_numbered(self, records: Sequence[tuple[int, Record]]) -> int:
+        """Have numbered records taken in, as often as need be."""
+        return self.ask(Ingest(writer_id=self.id, records=records)).sequence
 
     def end(self, run_id: RunId, name: str = "Completed", *, epoch: int = 1, **said: Any) -> None:
         self.tell(moved(run_id, name, at=self.clock.now_us(), epoch=epoch, **said))

@@ -162,11 +162,11 @@ def test_every_change_of_state_is_an_event(teller: Teller) -> None:
 
 def test_a_cancelled_run_with_a_living_process_is_told_to_stop(teller: Teller) -> None:
     run_id, other = teller.begin(), teller.begin()
-    assert [] == teller.ask(FindCancellations(run_ids=[run_id, other])).run_ids
+    assert [] == list(teller.ask(FindCancellations(run_ids=[run_id, other])).run_ids)
     answer = teller.ask(CancelFlowRun(id=run_id, holder_alive=True, message="enough"))
     assert (True, "Cancelling", "enough") == (answer.accepted, answer.state.name, answer.state.message)
-    assert [run_id] == teller.ask(FindCancellations(run_ids=[run_id, other])).run_ids
-    assert [run_id] == teller.ask(FindCancellations(run_ids=[run_id])).run_ids
+    assert [run_id] == list(teller.ask(FindCancellations(run_ids=[run_id, other])).run_ids)
+    assert [run_id] == list(teller.ask(FindCancellations(run_ids=[run_id])).run_ids)
     assert teller.run(run_id).cancel_requested_at is not None
     teller.end(run_id, "Cancelled")
     assert ("Cancelled", None) != (teller.run(run_id).state.name, teller.run(run_id).ended_at)

@@ -34,6 +34,7 @@ from penstock.ports import (
     RunFilter,
     SetVariable,
 )
+from penstock.store.schema import SCHEMA_VERSION
 from penstock.testing import FakeClock
 from tests.contract.telling import Teller, began, defined, logged, moved, seen, shown, task_run_id, used
 
@@ -100,13 +101,13 @@ def test_runs_are_filtered(teller: Teller) -> None:
 
 def test_runs_are_found_by_the_beginning_of_their_id_or_by_name(teller: Teller) -> None:
     a, b = teller.begin(name="brave-fox"), teller.begin(name="brave-fox")
-    assert [a] == teller.ask(FindFlowRuns(text=a))
-    assert [a] == teller.ask(FindFlowRuns(text=as_uuid_text(a).upper()))
-    assert [b, a] == teller.ask(FindFlowRuns(text=a[:8]))
-    assert [b] == teller.ask(FindFlowRuns(text=a[:8], limit=1))
-    assert [b, a] == teller.ask(FindFlowRuns(text="brave-fox"))
-    assert [] == teller.ask(FindFlowRuns(text="brave"))
-    assert [] == teller.ask(FindFlowRuns(text=""))
+    assert [a] == list(teller.ask(FindFlowRuns(text=a)))
+    assert [a] == list(teller.ask(FindFlowRuns(text=as_uuid_text(a).upper())))
+    assert [b, a] == list(teller.ask(FindFlowRuns(text=a[:8])))
+    assert [b] == list(teller.ask(FindFlowRuns(text=a[:8], limit=1)))
+    assert [b, a] == list(teller.ask(FindFlowRuns(text="brave-fox")))
+    assert [] == list(teller.ask(FindFlowRuns(text="brave")))
+    assert [] == list(teller.ask(FindFlowRuns(text="")))
 
 
 def test_flows_are_listed_by_name_with_their_runs(teller: Teller) -> None:
@@ -156,8 +157,8 @@ def test_task_runs_are_found_by_the_beginning_of_their_id(teller: Teller) -> Non
     run_id = teller.begin()
     teller.tell(defined(), seen(run_id, "1"))
     identifier = task_run_id(run_id, "1")
-    assert [identifier] == teller.ask(FindTaskRuns(text=identifier[:20]))
-    assert [] == teller.ask(FindTaskRuns(text="no id"))
+    assert [identifier] == list(teller.ask(FindTaskRuns(text=identifier[:20])))
+    assert [] == list(teller.ask(FindTaskRuns(text="no id")))
     with pytest.raises(NotFound):
         teller.ask(GetTaskRun(id=TaskRunId("0" * 32)))
 
@@ -183,7 +184,7 @@ def test_a_workspace_lists_only_its_own(teller: Teller) -> None:
         assert [] == list(elsewhere.ask(ListStates(flow_run_id=run_id)))
         assert [] == list(elsewhere.ask(ListRecordedCalls(flow_run_id=run_id)).items)
         assert [] == list(elsewhere.ask(ListTaskRuns(flow_run_id=run_id)).items)
-        assert [] == elsewhere.ask(FindFlowRuns(text=run_id))
+        assert [] == list(elsewhere.ask(FindFlowRuns(text=run_id)))
         assert [] == list(elsewhere.ask(FindTaskRuns(text=task_run_id(run_id, "1"))))
         with pytest.raises(NotFound):
             elsewhere.ask(DeleteFlowRun(id=run_id, force=True))
@@ -278,7 +279,7 @@ def test_the_store_describes_itself(teller: Teller) -> None:
     teller.begin()
     info = teller.ask(DescribeStore())
     assert info.dialect in ("sqlite", "postgresql")
-    assert (1, 1, 0) == (info.schema_version, info.counts["flow_run"], info.counts["task_run"])
+    assert (SCHEMA_VERSION, 1, 0) == (info.schema_version, info.counts["flow_run"], info.counts["task_run"])
     assert info.bytes > 0
 
 

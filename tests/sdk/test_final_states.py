@@ -178,6 +178,11 @@ def test_states_know_what_they_are() -> None:
     for make, asked in ((Completed, "is_completed"), (Failed, "is_failed"), (Cancelled, "is_cancelled")):
         assert getattr(make(), asked)()
         assert make().is_final()
-    assert Running().is_running() and Pending().is_pending() and Scheduled().is_scheduled() and Paused().is_paused()
+    assert [True] * 4 == [
+        Running().is_running(),
+        Pending().is_pending(),
+        Scheduled().is_scheduled(),
+        Paused().is_paused(),
+    ]
     assert Completed("a") == Completed("a") != Completed("b")
     assert "Failed(message='x')" == repr(Failed("x"))

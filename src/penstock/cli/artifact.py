@@ -1,18 +1,22 @@
 """`penstock artifact`: what runs have to show."""
 
 import json
+from base64 import b64decode
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 import click
 
-from penstock.cli.commands import Group, json_option
+from penstock.cli.commands import Group, json_option, output_option
 from penstock.cli.inspection import shown_ids
 from penstock.cli.listing import PAGE_SIZE, Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.lookup import get_flow_run
+from penstock.cli.output import write_output
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import artifact_shape
 from penstock.cli.tables import Column
-from penstock.cli.text import as_local_time, find_near, harmless
+from penstock.cli.text import as_local_time, as_size, find_near, harmless
 from penstock.core.errors import NotFound
 from penstock.core.ids import as_uuid_text
 from penstock.ports import Artifact, GetArtifact, ListArtifacts
@@ -66,17 +70,33 @@ def list_artifacts(
 
 
 @artifact.command(
-    "inspect", examples=["penstock artifact inspect trips-per-day", "penstock artifact inspect 018f3a2b-77 --json"]
+    "inspect",
+    examples=[
+        "penstock artifact inspect trips-per-day",
+        "penstock artifact inspect 018f3a2b-77 --json",
+        "penstock artifact inspect trips-per-day --output chart.svg",
+    ],
 )
 @click.argument("artifact_", metavar="ARTIFACT")
+@output_option
 @json_option
 @pass_session
-def inspect_artifact(session: Session, artifact_: str, as_json: bool) -> None:
-    """Show an artifact. ARTIFACT is a key (the latest version is shown), an id, or the beginning of one."""
+def inspect_artifact(session: Session, artifact_: str, output: Path | None, as_json: bool) -> None:
+    """Show an artifact.
+
+    ARTIFACT is a key (the latest version is shown), an id, or the beginning of one. --output writes its data to a
+    file: an image that it holds, text as it is, anything else as JSON.
+    """
     found = _get(session, artifact_)
-    if as_json:
+    if output is not None:
+        write_output(session.terminal, _content(found), output)
+    elif as_json:
         session.terminal.json(artifact_shape(found))
-        return
+    else:
+        _show(session, found)
+
+
+def _show(session: Session, found: Artifact) -> None:
     session.terminal.pairs(
         (name, value)
         for name, value in [
@@ -111,10 +131,38 @@ def _show_data(session: Session, found: Artifact) -> None:
         from rich.markdown import Markdown  # lazy: rich's Markdown, 50 ms
 
         session.terminal.render(Markdown(harmless(data), hyperlinks=False))
+    elif is_embedded(data):
+        kind, content = decode_embedded(data)
+        session.terminal.say(f"({kind}, {as_size(len(content))}: --output FILE writes it)", colour="bright_black")
     elif isinstance(data, str):
         session.terminal.data(data)
     else:
         session.terminal.json(data)
+
+
+def is_embedded(data: Any) -> bool:
+    """Whether an image is in its own address: `data:image/png;base64,...`."""
+    return isinstance(data, str) and data.startswith("data:") and "," in data
+
+
+def decode_embedded(address: str) -> tuple[str, bytes]:
+    """The media type and content of a `data:` address.
+
+    >>> decode_embedded("data:image/svg+xml,%3Csvg/%3E"), decode_embedded("data:text/plain;base64,aGk=")
+    (('image/svg+xml', b'<svg/>'), ('text/plain', b'hi'))
+    """
+    head, _, body = address.removeprefix("data:").partition(",")
+    kind = head.partition(";")[0] or "text/plain"
+    content = unquote_to_bytes(body)
+    return kind, b64decode(content) if head.endswith(";base64") else content
+
+
+def _content(found: Artifact) -> bytes:
+    """What a file of the artifact holds: an embedded image itself, text as it is, anything else as JSON."""
+    if is_embedded(found.data):
+        return decode_embedded(found.data)[1]
+    text = found.data if isinstance(found.data, str) else json.dumps(found.data, indent=2, ensure_ascii=False) + "\n"
+    return text.encode()
 
 
 def _show_table(session: Session, rows: "list[Mapping[str, Any]]") -> None:

@@ -7,7 +7,11 @@ from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import store_shape
 from penstock.cli.text import as_count, as_size
 from penstock.core.errors import PenstockError
-from penstock.ports import DescribeStore, StoreInfo
+from penstock.ports import DescribeStore, Prune, StoreInfo
+
+
+DAY_US = 86_400_000_000
+RUNS_MAX = 100_000
 
 
 class NotThisDatabase(PenstockError):
@@ -61,6 +65,34 @@ def vacuum(session: Session) -> None:
     maintenance.vacuum(url)
     after = session.ask(DescribeStore()).bytes
     session.terminal.say(f"The database has {as_size(after)}; it had {as_size(before)}.")
+
+
+@database.command(
+    "prune",
+    examples=["penstock database prune --dry-run", "penstock database prune --older-than 30 --yes"],
+)
+@click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Instead of PENSTOCK_RETENTION_DAYS.")
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@json_option
+@yes_option
+@pass_session
+def prune(session: Session, older_than: float | None, dry_run: bool, as_json: bool, yes: bool) -> None:
+    """Remove runs that ended long ago.
+
+    With all that hangs on them. The server does so by itself.
+    """
+    days = session.settings.retention_days if older_than is None else older_than
+    before = session.now() - int(days * DAY_US)
+    counted = session.ask(Prune(runs_older_than=before, limit=RUNS_MAX, dry_run=True))
+    if not dry_run and counted.get("flow_run"):
+        runs = as_count(counted["flow_run"], "flow run")
+        session.terminal.confirm(f"This removes {runs} that ended more than {days:g} days ago.", yes=yes)
+        counted = session.ask(Prune(runs_older_than=before, limit=RUNS_MAX))
+    if as_json:
+        session.terminal.json({"dry_run": dry_run, "older_than_days": days, "rows": dict(counted)})
+        return
+    session.terminal.pairs([(name.replace("_", " ").capitalize(), f"{count:,}") for name, count in counted.items()])
+    session.terminal.say("Nothing was removed." if dry_run or not counted.get("flow_run") else "They are removed.")
 
 
 @database.command("reset", examples=["penstock database reset", "penstock database reset --yes"])

@@ -13,6 +13,6 @@ def demo(session: Session) -> int:
 
     Needs the extra `lake`: pip install "penstock[lake]".
     """
-    from penstock.demo import program  # lazy: the lake's libraries, 300 ms
+    from penstock.demo.program import run_demo  # lazy: the lake's libraries, 300 ms
 
-    return int(program.run_demo() or 0)
+    return run_demo()

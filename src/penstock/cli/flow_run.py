@@ -41,6 +41,7 @@ def flow_run() -> None:
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="With this tag. Repeatable: with all of them.")
 @click.option("--since", metavar="WHEN", help="Started since: `2h`, `7d`, `today`, `2024-05-01`, `2024-05-01T10:00`.")
 @click.option("--until", metavar="WHEN", help="Started before; as --since.")
+@click.option("--where", metavar="SEARCH", help="A search: `state:failed flow:web-* param.year=2020 started>-2h text`.")
 @click.option("--parent", metavar="RUN", help="Subflow runs of this run.")
 @click.option("--top-level", is_flag=True, help="No subflow runs.")
 @limit_option
@@ -55,6 +56,7 @@ def list_flow_runs(
     tags: tuple[str, ...],
     since: str | None,
     until: str | None,
+    where: str | None,
     parent: str | None,
     top_level: bool,
     limit: int,
@@ -73,6 +75,7 @@ def list_flow_runs(
         until=_moment(session, "--until", until),
         parent_run_id=None if parent is None else get_flow_run(session, parent).id,
         top_level=top_level,
+        where=where,
     )
     listed: Listed[FlowRun] = Listed(
         session,

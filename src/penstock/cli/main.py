@@ -38,9 +38,14 @@ TABLE = MappingProxyType(
         "result": Lazy("penstock.cli.result:result", LOOK, "Values that runs returned."),
         "sql": Lazy("penstock.cli.sql:sql", LOOK, "Ask the history in SQL, read-only."),
         "variable": Lazy("penstock.cli.variable:variable", KEEP, "Named values that flows read."),
+        "concurrency-limit": Lazy(
+            "penstock.cli.concurrency_limit:concurrency_limit", KEEP, "How much may happen at once, or in a time."
+        ),
         "config": Lazy("penstock.cli.config:config", KEEP, "Settings: view, set, check."),
         "profile": Lazy("penstock.cli.profile:profile", KEEP, "Named groups of settings."),
         "database": Lazy("penstock.cli.database:database", KEEP, "The database that runs are recorded in."),
+        "server": Lazy("penstock.cli.server:server", KEEP, "The server: the API, and the console in a browser."),
+        "journal": Lazy("penstock.cli.journal:journal", KEEP, "What runs recorded and nobody has taken in yet."),
         "completion": Lazy("penstock.cli.completion:completion", KEEP, "Let the shell complete commands."),
         "version": Lazy("penstock.cli.version:version", KEEP, "Say which Penstock this is."),
     }

@@ -7,13 +7,14 @@ makes it harmless. Colour is used on terminals only, and not under NO_COLOR.
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
 from penstock.cli.exits import ExitCode
 from penstock.cli.tables import Cell, Column, draw_table
-from penstock.cli.text import as_json, harmless, harmless_line
+from penstock.cli.text import as_json, as_size, harmless, harmless_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -195,3 +196,12 @@ class Terminal:
     @staticmethod
     def _painted(text: str, colour: str | None, *, bold: bool, on: bool) -> str:
         return click.style(text, fg=colour, bold=bold or None) if on and text and (colour or bold) else text
+
+
+def write_output(terminal: Terminal, content: bytes, path: Path) -> None:
+    """Write a file that the user asked for. Raises `click.FileError`."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise click.FileError(str(path), str(error.strerror)) from error
+    terminal.say(f"Wrote {path} ({as_size(len(content))}).")

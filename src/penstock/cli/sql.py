@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from penstock.cli.commands import Command
-from penstock.cli.output import Terminal
+from penstock.cli.commands import Command, output_option
+from penstock.cli.output import Terminal, write_output
 from penstock.cli.session import Session, pass_session
 from penstock.cli.tables import Column
 from penstock.cli.text import as_count, as_json
@@ -52,9 +52,7 @@ class ColumnMixed(PenstockError):
     show_default=True,
     help="Give up after so long.",
 )
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file, not to standard output."
-)
+@output_option
 @pass_session
 def sql(
     session: Session, query: str, form: str, json_wanted: bool, limit: int, timeout: float, output: Path | None
@@ -79,11 +77,7 @@ def sql(
 
 def _write(terminal: Terminal, content: bytes, output: Path | None) -> None:
     if output is not None:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise click.FileError(str(output), str(error.strerror)) from error
-        terminal.say(f"Wrote {output}.")
+        write_output(terminal, content, output)
     elif terminal.out.isatty():
         if content.startswith(b"PAR1"):
             raise click.UsageError("Parquet is nothing for a terminal: add --output FILE, or redirect standard output.")
@@ -95,7 +89,7 @@ def _write(terminal: Terminal, content: bytes, output: Path | None) -> None:
 def show_table(terminal: Terminal, found: QueryTable) -> None:
     """Print rows for people."""
     numeric = [all(isinstance(row[n], int | float | None) for row in found.rows) for n in range(len(found.columns))]
-    columns = [Column(name, right=right) for name, right in zip(found.columns, numeric, strict=True)]
+    columns = [Column(name, right=right, give=not right) for name, right in zip(found.columns, numeric, strict=True)]
     terminal.table(columns, ([as_cell(value) for value in row] for row in found.rows))
     terminal.say(f"({as_count(len(found.rows), 'row')})", colour="bright_black")
 

@@ -61,7 +61,9 @@ class RunCancelled(PenstockError):
 
 
 class RunTimedOut(PenstockError, TimeoutError):
-    """A run passed its `timeout_seconds`."""
+    """A run passed its `timeout_seconds`; `owner` is its id."""
+
+    owner: str | None = None
 
 
 class RunPaused(PenstockError):
@@ -82,6 +84,14 @@ class EpochSuperseded(PenstockError):
 
 class TransitionRefused(PenstockError):
     """The table of states does not allow a move; the run is unchanged."""
+
+
+class SlotsNotAcquired(PenstockError, TimeoutError):
+    """The slots of a concurrency limit could not be had in time."""
+
+    def __init__(self, name: str, *, why: str):
+        self.name, self.why = name, why
+        super().__init__(f"No slot of `{name}` was acquired: {why}. See `penstock concurrency-limit inspect {name}`.")
 
 
 class UnfinishedRun(PenstockError):
@@ -169,6 +179,10 @@ class ServerUnreachable(StoreUnavailable):
     """The server that PENSTOCK_API_URL names does not answer."""
 
 
+class ServerNotStarted(PenstockError):
+    """`penstock server start` could not start a server; the message says why."""
+
+
 class NotAServer(StoreError):
     """Something answers at PENSTOCK_API_URL, but no Penstock server."""
 
@@ -194,6 +208,14 @@ class TooLarge(PenstockError):
 
 
 # Looking things up.
+
+
+class SearchInvalid(PenstockError, ValueError):
+    """A search is not in the language that runs are searched in."""
+
+    def __init__(self, term: str, expectation: str):
+        self.term, self.expectation = term[:200], expectation
+        super().__init__(f"`{self.term}` cannot be searched for: {expectation}.")
 
 
 class NotFound(PenstockError, LookupError):

@@ -29,7 +29,7 @@ def download(url: str) -> Path:
     """Return the path of a file, after fetching it if it is somewhere else.
 
     An http(s) address is downloaded into `downloads` in `PENSTOCK_HOME`; a path or file:// address is returned as it
-    is. Raises `TripFileMissing`, `TripFileUnreachable`, and `TripFileDamaged` for a download that was cut off.
+    is. Raises `TripFileMissing`, and `TripFileUnreachable` for what may pass, such as a download that was cut off.
     """
     scheme = urlsplit(url).scheme if "://" in url else "file"
     if scheme in ("http", "https"):
@@ -55,7 +55,10 @@ def _fetch(url: str) -> Path:
                 _save(response, path)
         except httpx.HTTPError as error:
             raise TripFileUnreachable(name, f"{url} could not be fetched: {error}.") from error
-        check_gzip(name, path)
+        try:
+            check_gzip(name, path)
+        except TripFileDamaged as error:
+            raise TripFileUnreachable(name, f"what {url} sent is not whole ({error.__cause__}).") from error
     say(f"Fetched {name}: {(folder / name).stat().st_size:,} bytes.")
     return folder / name
 

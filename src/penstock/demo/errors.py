@@ -19,7 +19,7 @@ class TripFileMissing(TripFileError):
 
 
 class TripFileUnreachable(TripFileError):
-    """The file could not be fetched; trying again may help."""
+    """The file could not be fetched, or not whole; trying again may help."""
 
 
 class TripFileDamaged(TripFileError):

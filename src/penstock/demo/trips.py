@@ -48,6 +48,12 @@ def trip_file_url(color: Color, year: int, month: int, source: str = RELEASES) -
     return f"{source.rstrip('/')}/{color}/{color}_tripdata_{year}-{month:02}.csv.gz"
 
 
+def may_pass(task: Any, run: Any, state: Any) -> bool:
+    """Tell whether trying again may help: for `retry_condition_fn`. What nobody publishes stays missing."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, TripFileUnreachable) or not isinstance(error, TripFileError)
+
+
 def to_parquet(path: Path, color: Color | None = None, **constants: str) -> Path:
     """Write a file of trips as Parquet, with constant columns such as `source_month="2020-04"`; return its path.
 
@@ -236,6 +242,7 @@ __all__ = [
     "TripFileMissing",
     "TripFileUnreachable",
     "download",
+    "may_pass",
     "read_chunks",
     "to_parquet",
     "trip_file_url",

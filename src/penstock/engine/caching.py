@@ -1,6 +1,7 @@
 """The cache key of a call: from the user's function, or from the task's cache policy."""
 
 import pickle
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.engine.runs import TaskCall
 
 KEY_CHARACTERS_MAX = 1_000
+PLAIN_KINDS = re.compile(r"u?int\d+|float\d+|bool|str|string|(datetime|timedelta)64\[.*\]", re.IGNORECASE)
 
 
 def cache_key_of(call: "TaskCall", inputs: Mapping[str, Any]) -> str | None:
@@ -69,27 +71,33 @@ def _write_content(name: str, value: Any) -> str:
     label = f"{kind.__module__}.{kind.__qualname__}"
     if kind in (str, bytes):
         return f"{label}:{blake2b(value if kind is bytes else value.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
-    if module == "pandas" and hasattr(value, "memory_usage"):
+    if module == "pandas" and hasattr(value, "memory_usage") and _is_plain_pandas(value):
         return f"{label}:{_digest_pandas(value)}"
     if module == "pyarrow" and hasattr(value, "to_batches"):
         return f"{label}:{_digest_arrow(value)}"
-    if module == "numpy" and hasattr(value, "tobytes") and not getattr(value.dtype, "hasobject", True):
+    if kind.__module__ == "numpy" and hasattr(value, "tobytes") and not getattr(value.dtype, "hasobject", True):
         return f"{label}:{value.dtype}:{value.shape}:{blake2b(value.tobytes(), digest_size=16).hexdigest()}"
     return f"{label}:{_digest_pickled(name, value)}"
+
+
+def _is_plain_pandas(value: Any) -> bool:
+    """Whether pandas' own hash tells all values apart: of objects and categories it looks at their text alone."""
+    frame = hasattr(value, "columns")
+    kinds = list(value.dtypes) if frame else [value.dtype]
+    axes = [value.index, value.columns] if frame else [value.index] if hasattr(value, "index") else []
+    kinds += [kind for axis in axes for kind in (axis.dtypes if hasattr(axis, "levels") else [axis.dtype])]
+    return not getattr(value, "attrs", None) and all(PLAIN_KINDS.fullmatch(str(kind)) for kind in kinds)
 
 
 def _digest_pandas(value: Any) -> str:
     import pandas  # lazy: the caller holds a frame, so it is loaded
 
     hasher = blake2b(digest_size=16)
-    hasher.update(
-        repr(
-            (
-                list(getattr(value, "columns", [value.__class__.__name__])),
-                [str(t) for t in getattr(value, "dtypes", [""])],
-            )
-        ).encode()
-    )
+    frame = hasattr(value, "columns")
+    kinds = list(value.dtypes) if frame else [value.dtype]
+    index = value.index if hasattr(value, "index") else value
+    labels = [list(value.columns), list(value.columns.names)] if frame else [value.name]
+    hasher.update(repr((labels, [str(kind) for kind in kinds], list(index.names), str(index.dtype))).encode())
     hasher.update(pandas.util.hash_pandas_object(value, index=True).to_numpy().tobytes())
     return hasher.hexdigest()
 
@@ -104,9 +112,10 @@ def _digest_arrow(value: Any) -> str:
 
 
 def _digest_pickled(name: str, value: Any) -> str:
-    """Pickle twice through a copy: an object whose pickles differ has no stable content, and saying so beats a wrong hit."""
+    """Pickle the copy of a copy, which no longer shows how the original lay in memory, and again: an object whose pickles
+    still differ has no stable content, and saying so beats a wrong hit."""
     try:
-        first = pickle.dumps(value, protocol=5)
+        first = pickle.dumps(pickle.loads(pickle.dumps(value, protocol=5)), protocol=5)
         again = pickle.dumps(pickle.loads(first), protocol=5)
     except Exception as error:
         raise UncacheableInputs(

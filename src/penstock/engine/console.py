@@ -78,14 +78,15 @@ class Console:
         if self._color and _is_terminal(stream):
             name = f"\x1b[{_COLORS.get(level // 10 * 10, '0')}m{name}\x1b[0m"
         text = printable(message)
-        line = f"{clock} | {name}| {who} - {text}\n" if who else f"{clock} | {name}| {text}\n"
+        line = f"{clock} | {name}| {printable(who)} - {text}\n" if who else f"{clock} | {name}| {text}\n"
         try:
-            stream.write(line)
+            try:
+                stream.write(line)
+            except UnicodeEncodeError:
+                stream.write(line.encode("ascii", "backslashreplace").decode())
             stream.flush()
         except (OSError, ValueError):  # a closed terminal must not end a run
             pass
-        except UnicodeEncodeError:
-            stream.write(line.encode("ascii", "backslashreplace").decode())
 
 
 def printable(text: str) -> str:

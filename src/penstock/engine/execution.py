@@ -7,12 +7,13 @@ from threading import Lock
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import Future, TaskFuture, is_future
 from penstock.engine.inputs import dependencies_of, is_plain
+from penstock.engine.interrupts import stopper_of_this_thread
 from penstock.engine.options import Kind
 from penstock.engine.programs import Program, drive, drive_async
 from penstock.engine.runners import Runner
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.states import State
-from penstock.engine.task_life import describe_error, task_life
+from penstock.engine.task_life import describe_error, finish, task_life
 from penstock.engine.task_streams import task_list_life
 
 
@@ -23,11 +24,12 @@ def submit(call: TaskCall) -> TaskFuture:
     if runner is None:
         runner = start_runner(run)
     future: TaskFuture = Future(call, copy_context())
-    run.outstanding.add(future)
     if call.wait_for is None and is_plain(call.args, call.kwargs):
+        run.outstanding.add(future)
         runner.enqueue(future)
         return future
     pending = [d for d, _ in dependencies_of(call) if is_future(d) and not d.done()]
+    run.outstanding.add(future)
     if not pending:
         runner.enqueue(future)
     else:
@@ -45,21 +47,54 @@ def start_runner(run: FlowRunContext) -> Runner:
 
 def execute(future: TaskFuture) -> None:
     """Run a submitted call in this thread and settle its future. Raises nothing: the future holds what happened."""
-    context = future.context
-    if context is None or not future.claim():
-        return
-    conclude(future, lambda: context.run(_drive_call, future.call))
+    context, stop = future.context, stopper_of_this_thread()
+    within = stop is not None and stop.is_open
+    if stop is not None and within:
+        stop.is_open = False
+        stop.close()  # from here to the end nobody may leave the future half-way
+    try:
+        if context is not None and future.claim():
+            conclude(future, lambda: context.run(_drive_call, future.call))
+    finally:
+        if stop is not None and within:
+            stop.open()
 
 
 def conclude(future: TaskFuture, run_life: Callable[[], State]) -> None:
-    """Settle a future with what its life comes to."""
+    """Settle a future with what its life comes to; that alone is done while this thread can be stopped."""
+    stop = stopper_of_this_thread()
     try:
-        state = run_life()
+        try:
+            if stop is not None:
+                stop.open()
+            state = run_life()
+        finally:
+            if stop is not None:
+                stop.is_open = False  # in one step: from here on it is struck once more at most
+                stop.close()
     except BaseException as error:
+        if stop is not None:
+            stop.close()
         state = interrupted_state(future.call, error)
-    finally:
-        future.call.run.outstanding.discard(future)
     future.settle(state)
+    future.call.run.outstanding.discard(future)  # after it, so that nobody sees a run that waits for nothing unsettled
+
+
+def give_up(run: FlowRunContext) -> None:
+    """Record as cancelled what does not end although it was told to; what it says later is refused."""
+    for child in list(run.children):
+        give_up(child)
+    for future in list(run.outstanding):
+        call = future.call
+        state = State(
+            StateType.CANCELLED, message="Cancelled before it ended by itself.", reason=Reason.CANCEL_REQUESTED
+        )
+        if not future.claim() and not future.done():
+            finish(call, state)
+            call.closed = True
+        state.run_id, state.run_name = call.id, call.display_name
+        future.settle(state)
+        run.outstanding.discard(future)
 
 
 def interrupted_state(call: TaskCall, error: BaseException) -> State:

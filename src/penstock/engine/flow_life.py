@@ -13,31 +13,32 @@ from penstock.core.errors import (
     ParameterInvalid,
     PenstockError,
     ResultNotStorable,
-    RunCancelled,
-    RunTimedOut,
     StoreUnavailable,
 )
-from penstock.core.finals import settle, settle_counts
 from penstock.core.ids import RunId
 from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, FlowSeen, StateSeen
+from penstock.core.retries import RetryPolicy
 from penstock.core.states import Reason, RunState, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.calls import subflow_id
-from penstock.engine.futures import is_future, wait
-from penstock.engine.inputs import find_dependencies, ids_of, resolve, state_of, upstreams_of
-from penstock.engine.interrupts import CancelNow, Interrupted
-from penstock.engine.logs import ERROR, INFO, WARNING, emit
-from penstock.engine.options import FlowOptions, Kind
-from penstock.engine.programs import Block, Emit, Program, Sleep, drive
+from penstock.engine.flow_attempts import attempt_flow
+from penstock.engine.futures import is_future
+from penstock.engine.hooks import call_hooks
+from penstock.engine.inputs import find_dependencies, ids_of, list_waits, resolve, upstreams_of
+from penstock.engine.kept_results import load_result
+from penstock.engine.logs import ERROR, INFO, WARNING, emit, emit_traceback
+from penstock.engine.options import FlowOptions, effective_retry
+from penstock.engine.programs import Block, Program, Sleep, drive
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.services import Services
-from penstock.engine.states import State, is_state
-from penstock.engine.task_life import describe_error, load_result
-from penstock.engine.tracebacks import trim
-from penstock.engine.usercalls import CallFlow, NextItem
+from penstock.engine.slots import Held, take_flow_slots
+from penstock.engine.states import State
+from penstock.engine.task_life import describe_error
 from penstock.ports import BeginFlowRun, GetFlowRun, ListRecordedCalls, RecordedCall, RunTaken, TakeFlowRun
 
 FLUSH_SECONDS_MAX = 60.0
+RESTART_SECONDS_MAX = 5.0
+"""How long the end of a run waits for a server that is being started anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,39 +80,17 @@ def flow_life(launch: Launch) -> Program[State]:
         recalled = yield from _recall_subflow(launch)
         if recalled is not None:
             return recalled
-    dependencies = list(find_dependencies(list(named.values()))) + list(find_dependencies(list(launch.wait_for or ())))
+    dependencies = list(find_dependencies([*named.values(), list_waits(launch.wait_for)]))
     if dependencies:
         pending = [d for d, _ in dependencies if is_future(d) and not d.done()]
         yield Block(lambda: [future.wait() for future in pending])
         upstream = ids_of(dependencies)
-        named = {name: resolve(value) for name, value in named.items()}
+    named = {name: resolve(value) for name, value in named.items()}
     run = _make_run(launch)
-    problem: BaseException | None = None
-    ruling = rule(When.ALL_SUCCESS, upstreams_of(dependencies)) if dependencies else None
-    if ruling is None or ruling.admission is Admission.RUN:
-        try:
-            run.parameters = launch.validate(named)
-            run.name = launch.rename(run.parameters) or run.name
-        except PenstockError as error:
-            problem, run.parameters = error, dict(named)
-    yield from _begin(launch, run, upstream)
-    if ruling is not None and ruling.admission is Admission.NOT_READY:
-        return (
-            yield from _end(
-                launch, run, State(StateType.PENDING, "NotReady", ruling.message, reason=Reason.UPSTREAM_FAILED)
-            )
-        )
-    if ruling is not None and ruling.admission is not Admission.RUN:
-        return (
-            yield from _end(
-                launch, run, State(StateType.COMPLETED, "Skipped", ruling.message, reason=Reason.SKIPPED_BY_UPSTREAM)
-            )
-        )
-    if problem is not None:
-        reason = Reason.PARAMETERS_INVALID if isinstance(problem, ParameterInvalid) else Reason.RAISED
-        return (
-            yield from _end(launch, run, State(StateType.FAILED, message=str(problem), data=problem, reason=reason))
-        )
+    refusal = _refuse(dependencies) or _prepare(launch, run, named)
+    yield from _begin(launch, run, upstream, runs=refusal is None)
+    if refusal is not None:
+        return (yield from _end(launch, run, refusal))
     emit(
         run,
         None,
@@ -120,9 +99,14 @@ def flow_life(launch: Launch) -> Program[State]:
         + (f" (attempt {run.epoch})" if run.epoch > 1 else ""),
     )
     watch = None if run.parent is not None else launch.services.watch(run)
+    slots: Held | None = None
     try:
+        if launch.services.journal.limits:
+            slots = yield from take_flow_slots(run)
         state = yield from _attempts(launch, run)
     finally:
+        if slots is not None:
+            slots.release_soon()
         if watch is not None:
             watch()
     return (yield from _end(launch, run, state))
@@ -150,13 +134,39 @@ def _make_run(launch: Launch) -> FlowRunContext:
 # ---- Beginning ----
 
 
+def _refuse(dependencies: Sequence[tuple[Any, bool]]) -> State | None:
+    """The state of a run that is not to begin, given how what it depends on ended."""
+    ruling = rule(When.ALL_SUCCESS, upstreams_of(dependencies))
+    if ruling.admission is Admission.RUN:
+        return None
+    if ruling.admission is Admission.NOT_READY:
+        return State(StateType.PENDING, "NotReady", ruling.message, reason=Reason.UPSTREAM_FAILED)
+    return State(StateType.COMPLETED, "Skipped", ruling.message, reason=Reason.SKIPPED_BY_UPSTREAM)
+
+
+def _prepare(launch: Launch, run: FlowRunContext, named: Mapping[str, Any]) -> State | None:
+    """Validate the parameters and name the run: its state if that cannot be done."""
+    run.parameters = dict(named)
+    try:
+        run.parameters = launch.validate(named)
+        run.name = launch.rename(run.parameters) or run.name
+    except Exception as error:  # ours, or that of a user's validator
+        reason = Reason.PARAMETERS_INVALID if isinstance(error, ParameterInvalid) else Reason.RAISED
+        text = str(error) if isinstance(error, PenstockError) else describe_error(error)
+        return State(StateType.FAILED, message=text, data=error, reason=reason)
+    return None
+
+
 def _recall_subflow(launch: Launch) -> Program[State | None]:
     parent = launch.parent
     known = parent.recorded.get(launch.id) if parent is not None and parent.recorded else None
     if parent is None or known is None or known.result is None or parent.code_changed:
         return None
-    results, reference = parent.results, known.result
+    services, storage, reference = launch.services, launch.flow.result_storage, known.result
+    results = services.open_results(storage, False)
     if not (yield Block(lambda: results.exists(reference))):
+        text = f"The recorded result of its subflow run '{launch.name}' is missing or damaged, so it runs again."
+        emit(parent, launch.parent_call, WARNING, text)
         return None
     state = State(
         known.state_type,
@@ -167,14 +177,17 @@ def _recall_subflow(launch: Launch) -> Program[State | None]:
         load=lambda: load_result(results, reference),
     )
     if launch.parent_call is None:
-        parent.count_state(state.type)
+        parent.count_state(state)
     return state
 
 
-def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str]) -> Program[None]:
+def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str], *, runs: bool) -> Program[None]:
+    """Have the run recorded: RUNNING, or PENDING if its code is not to run."""
     services = run.services
     run.started_at = services.clock.now_us()
     if launch.taken is not None:
+        services.unfinished.add(run.id)
+        services.journal.limits = launch.taken.limits
         return
     parameters = yield Block(
         lambda: launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id))
@@ -191,13 +204,19 @@ def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str]) -> Prog
             entrypoint=run.entrypoint,
             parameters=parameters,
             tags=sorted(run.tags),
+            state=None if runs else RunState(StateType.PENDING, "Pending", run.started_at),
         )
-        yield Block(lambda: services.orchestrator.ask(request, services.principal))
+        begun: RunTaken = yield Block(lambda: services.orchestrator.ask(request, services.principal))
+        services.unfinished.add(run.id)
+        services.journal.limits = begun.limits
         return
     if run.parent.epoch > 1:
         yield from _continue_subflow(launch, run)
     _see_subflow(run, parameters, upstream)
-    _see_state(run, RunState(StateType.RUNNING, "Running" if run.epoch == 1 else "Retrying", run.started_at))
+    if runs:
+        _see_state(run, RunState(StateType.RUNNING, "Running" if run.epoch == 1 else "Retrying", run.started_at))
+    else:
+        _see_state(run, RunState(StateType.PENDING, "Pending", run.started_at))
 
 
 def _continue_subflow(launch: Launch, run: FlowRunContext) -> Program[None]:
@@ -256,136 +275,31 @@ def _see_state(run: FlowRunContext, state: RunState, *, result: str | None = Non
 
 def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
     args, kwargs = launch.spread(run.parameters)
-    _run_hooks(launch, run, run.flow.hooks.on_running, State(StateType.RUNNING, run_id=run.id))
+    call_hooks(run.flow.hooks.on_running, launch.subject, State(StateType.RUNNING, run_id=run.id), run=run)
     while True:
         try:
-            if run.flow.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
-                value = yield from _stream(run, args, kwargs)
-            else:
-                value = yield CallFlow(run, args, kwargs)
+            state, interruption = yield from attempt_flow(run, args, kwargs)
         except GeneratorExit:  # the consumer of a generator flow stopped early: no more effects can be yielded
             message = "Its consumer stopped before the end."
-            drive(_stop_tasks(run))
             drive(_end(launch, run, State(StateType.COMPLETED, message=message, reason=Reason.RETURNED)))
             raise
-        except (Interrupted, KeyboardInterrupt) as interruption:
-            state = _interrupted(run, interruption)
-            yield from _stop_tasks(run)
-            if not isinstance(interruption, Interrupted) or run.parent is not None:
-                yield from _end(launch, run, state)
-                raise
+        if interruption is not None:
+            yield from _end(launch, run, state)
+            raise interruption
+        if state.type is not StateType.FAILED or not _retry_of(run).allows(run.attempt) or run.streamed:
             return state
-        except BaseException as error:
-            yield from _await_tasks(run)
-            state = _failure(run, error)
-            if not isinstance(error, Exception) and state.type is not StateType.CANCELLED:
-                yield from _end(launch, run, state)
-                raise
-        else:
-            yield from _await_tasks(run)
-            state = _settle(run, value)
-        if (
-            state.type is not StateType.FAILED
-            or not run.flow.retry.allows(run.attempt)
-            or run.cancelled.is_set()
-            or run.streamed
-        ):
-            return state
-        yield from _begin_retry(launch, run, state)
+        if not (yield from _begin_retry(launch, run, state)):
+            return State(StateType.CANCELLED, message=run.cancel_message, reason=Reason.CANCEL_REQUESTED)
 
 
-def _stream(run: FlowRunContext, args: Sequence[Any], kwargs: dict[str, Any]) -> Program[None]:
-    """Hand out a generator flow's items; it is retried only before the first, which nobody can take back."""
-    made = run.flow.fn(*args, **kwargs)
-    items = made if run.flow.kind is Kind.ASYNC_GENERATOR else iter(made)
-    while True:
-        more, item = yield NextItem(run, None, items)
-        if not more:
-            return
-        run.streamed = True
-        yield Emit(item)
+def _retry_of(run: FlowRunContext) -> RetryPolicy:
+    return effective_retry(run.flow, retries=run.services.settings.flow_retries)
 
 
-def _await_tasks(run: FlowRunContext) -> Program[None]:
-    """A flow run ends when everything that it submitted has ended."""
-    if run.outstanding:
-        yield Block(lambda: _wait_for_all(run))
-
-
-def _wait_for_all(run: FlowRunContext) -> None:
-    while run.outstanding:
-        for future in list(run.outstanding):
-            future.wait()
-            run.outstanding.discard(future)
-
-
-def _stop_tasks(run: FlowRunContext) -> Program[None]:
-    """End what is still running, and give it the grace period to say so."""
-    run.cancelled.set()
-    if run.runner is not None:
-        run.runner.interrupt()
-    if run.outstanding:
-        grace = run.services.settings.cancel_grace_seconds
-        yield Block(lambda: wait(list(run.outstanding), timeout=grace))
-
-
-def _settle(run: FlowRunContext, value: Any) -> State:
-    if is_state(value):
-        if value.is_final():
-            return value
-        return State(
-            StateType.FAILED,
-            message=f"The flow returned the state {value.name}, which ends nothing.",
-            reason=Reason.RETURNED_FAILED,
-        )
-    if value is None:
-        final = settle_counts(run.type_counts)
-        return State(final.type, message=final.message, reason=final.reason)
-    dependencies = list(find_dependencies(value))
-    if not dependencies:
-        return State(StateType.COMPLETED, data=value, reason=Reason.RETURNED)
-    states = [state_of(dependency) for dependency, _ in dependencies]
-    final = settle([state.type for state in states])
-    if final.type is StateType.COMPLETED:
-        return State(final.type, message=final.message, data=resolve(value), reason=final.reason)
-    error = next((state.error() for state in states if state.type is not StateType.COMPLETED), None)
-    message = final.message if len(states) > 1 or error is None else describe_error(error)
-    return State(final.type, message=message, data=error, reason=final.reason)
-
-
-def _failure(run: FlowRunContext, error: BaseException) -> State:
-    trim(error)
-    if run.cancelled.is_set() or isinstance(error, RunCancelled) or type(error).__name__ == "CancelledError":
-        message = run.cancel_message or "Cancelled while it ran."
-        return State(
-            StateType.CANCELLED,
-            message=message,
-            data=None if run.cancelled.is_set() else error,
-            reason=Reason.CANCEL_REQUESTED,
-        )
-    if isinstance(error, RunTimedOut) and run.flow.timeout_seconds is not None:
-        return State(StateType.FAILED, "TimedOut", str(error), error, reason=Reason.TIMED_OUT)
-    return State(
-        StateType.FAILED,
-        message=f"Flow run encountered an exception: {describe_error(error)}",
-        data=error,
-        reason=Reason.RAISED,
-    )
-
-
-def _interrupted(run: FlowRunContext, interruption: BaseException) -> State:
-    if isinstance(interruption, CancelNow) or run.cancelled.is_set():
-        return State(
-            StateType.CANCELLED, message=run.cancel_message or "Cancelled on request.", reason=Reason.CANCEL_REQUESTED
-        )
-    if isinstance(interruption, KeyboardInterrupt):
-        return State(StateType.CANCELLED, message="Interrupted from the keyboard.", reason=Reason.INTERRUPTED)
-    return State(StateType.CANCELLED, message="The time of what called it was up.", reason=Reason.INTERRUPTED)
-
-
-def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[None]:
-    """Begin a new epoch: what completed is remembered, the rest runs again."""
-    services, retry = run.services, run.flow.retry
+def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[bool]:
+    """Begin a new epoch: what completed is remembered, the rest runs again. False if the run is cancelled meanwhile."""
+    services, retry = run.services, _retry_of(run)
+    run.go_on()
     delay = retry.delay_seconds(run.attempt, chance=services.chance())
     emit(
         run,
@@ -398,7 +312,10 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[N
     )
     if delay > 0:
         yield Sleep(delay, run.cancelled, services.sleep)
-    yield Block(services.journal.flush)
+    if run.cancelled.is_set():
+        return False
+    patience = services.settings.api_wait_seconds
+    yield Block(lambda: services.journal.flush(patience_seconds=patience))
     run.attempt += 1
     if run.parent is None:
         request = TakeFlowRun(
@@ -417,6 +334,7 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[N
     if run.parent is not None:
         _see_subflow(run, launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)), ())
         _see_state(run, RunState(StateType.RUNNING, "Retrying", services.clock.now_us()))
+    return True
 
 
 # ---- The end ----
@@ -428,21 +346,29 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     if state.type is StateType.COMPLETED and state.name != "Skipped":
         yield from _remember(run, state)
     state.run_id, state.run_name, state.timestamp = run.id, run.name, services.clock.now_us()
-    _run_hooks(launch, run, _hooks_for(run, state), state)
+    call_hooks(_hooks_for(run, state), launch.subject, state, run=run)
+    told = None if run.first_failure is None else run.first_failure._data
+    if state.reason is Reason.RAISED and isinstance(state._data, BaseException) and state._data is not told:
+        emit_traceback(run, None, state._data)
     if state.type is StateType.COMPLETED:
         emit(run, None, INFO, f"Finished in state {state!r}")
     else:
         emit(run, None, ERROR if state.type is StateType.FAILED else WARNING, f"Finished in state {state!r}")
     _see_state(run, state.as_run_state(), result=state.result_reference)
+    services.unfinished.discard(run.id)
+    if run.strict:
+        yield Block(services.journal.sync)
     if run.runner is not None:
         run.runner.close()
+    if run.parent is not None:
+        run.parent.children.discard(run)
     if run.parent is None:
         yield Block(lambda: _bring_home(services))
         close_run = getattr(run.results, "close_run", None)
         if close_run is not None:
             close_run(run.id)
     elif run.parent_call is None:
-        run.parent.count_state(state.type)
+        run.parent.count_state(state)
     return state
 
 
@@ -450,7 +376,7 @@ def _bring_home(services: Services) -> None:
     """Wait until the run's records are in the store. A store that is away is told and does not fail the run: the
     records are safe in the journal, and the next process brings them in. A full disk is an error."""
     try:
-        services.journal.flush(FLUSH_SECONDS_MAX)
+        services.journal.flush(FLUSH_SECONDS_MAX, patience_seconds=RESTART_SECONDS_MAX)
     except StoreUnavailable as error:
         pending, path = services.journal.pending, services.journal.path
         services.console.line(
@@ -469,6 +395,10 @@ def _remember(run: FlowRunContext, state: State) -> Program[None]:
         )
     except ResultNotStorable as error:
         emit(run, None, WARNING, f"{error} The run is complete; its return value is not kept.")
+        return
+    if not run.flow.cache_result_in_memory:
+        reference = state.result_reference
+        state._data, state._load = None, lambda: results.get(reference)
 
 
 def _hooks_for(run: FlowRunContext, state: State) -> Iterable[Any]:
@@ -479,14 +409,6 @@ def _hooks_for(run: FlowRunContext, state: State) -> Iterable[Any]:
         StateType.CANCELLED: hooks.on_cancellation,
         StateType.CRASHED: hooks.on_crashed,
     }.get(state.type, ())
-
-
-def _run_hooks(launch: Launch, run: FlowRunContext, hooks: Iterable[Any], state: State) -> None:
-    for hook in hooks:
-        try:
-            hook(launch.subject, run, state)
-        except Exception as error:
-            emit(run, None, ERROR, f"The hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.")
 
 
 def subflow_identity(

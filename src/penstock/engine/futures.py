@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 from penstock.core.errors import UnfinishedRun
 from penstock.core.states import StateType
+from penstock.engine.options import Kind
 from penstock.engine.states import State
 
 if TYPE_CHECKING:
@@ -80,7 +81,14 @@ class Future(Generic[T]):
             self.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle_once, ended))
             if self.call.run.runner is not None:
                 self.call.run.runner.hurry()
-            await asyncio.wait({ended}, timeout=timeout)
+            slots = getattr(current_thread(), "penstock_slots", None)
+            if slots is not None:
+                slots.release()  # while this coroutine waits, others may run: so they never wait for one another
+            try:
+                await asyncio.wait({ended}, timeout=timeout)
+            finally:
+                if slots is not None:
+                    await slots.acquire()
         return self.result(timeout=0, raise_on_failure=raise_on_failure)
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -200,6 +208,11 @@ def _wait_for(future: TaskFuture, timeout: float | None) -> None:
     runner = future.call.run.runner
     if runner is not None and timeout is None and runner.run_here(future):
         return
+    if future.call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and hasattr(current_thread(), "penstock_slots"):
+        raise UnfinishedRun(
+            f"Task run `{future.call.display_name}` can never end while a coroutine waits for it without `await`: "
+            "both need the same loop. Write `await future`."
+        )
     gate = Lock()
     gate.acquire()
     future.add_done_callback(lambda _: gate.release())

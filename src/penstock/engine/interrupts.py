@@ -16,6 +16,12 @@ from typing import Any
 
 from penstock.core.errors import RunTimedOut
 
+LOOK_SECONDS = 0.25
+"""How often a thread that waits looks whether it is to stop."""
+ALARM_AGAIN_SECONDS = 0.05
+STRIKE_AGAIN_SECONDS = 5.0
+SIGNAL_AGAIN_SECONDS = (0.001, 0.01, 0.1, 0.5, 2.0)
+
 
 class Interrupted(BaseException):
     """Thrown into user code to end it; not an `Exception`, so that user code does not swallow it by chance."""
@@ -42,14 +48,110 @@ def interrupt_thread(ident: int, kind: type[Interrupted]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind))
 
 
+class Stopper:
+    """How somebody else ends what this thread is doing: called from another thread, it strikes while it is open.
+
+    What was on its way when it is closed is taken back, and strikes when it is opened again. What others wait for, and
+    must not be left half-way, is done while it is closed. `close` may itself be struck, once: whoever must not be sets
+    `is_open = False` first, in one step, and closes again if need be.
+    """
+
+    __slots__ = ("_ident", "_main", "_lock", "is_open", "_sent", "_wanted")
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self._ident, self._main = threading.get_ident(), is_main_thread()
+        self._lock = threading.Lock()
+        self.is_open = is_open
+        self._sent: type[Interrupted] | None = None
+        self._wanted: type[Interrupted] | None = None
+
+    def __call__(self, kind: type[Interrupted] = CancelNow) -> None:
+        with self._lock:
+            if not self.is_open:
+                self._wanted = kind
+                return
+            self._sent = kind
+            if not self._main:
+                interrupt_thread(self._ident, kind)
+                return
+            sent = _MAIN.send(kind, self)
+        _MAIN.send_again(sent)
+
+    def open(self) -> None:
+        """What follows may be ended. Raises what was wanted in the meantime."""
+        with self._lock:
+            self.is_open = True
+            wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            raise wanted()
+
+    def close(self) -> None:
+        """What follows is not ended half-way. Closing twice is no error."""
+        with self._lock:
+            self.is_open = False
+            sent, self._sent = self._sent, None
+            if sent is None:
+                return
+            self._wanted = sent
+        if self._main:
+            _MAIN.take_back(self)
+        else:
+            _take_back(self._ident)
+
+
+class _Nothing(Interrupted):
+    """Takes the place of an interrupt that came too late."""
+
+
+def _take_back(ident: int) -> None:
+    """Have this thread forget what was thrown into it and has not struck yet.
+
+    By another throw, which strikes here and now: clearing it alone leaves Python looking for it at every byte code, and
+    Python 3.11 under a debugger for ever (seen as a hang in the first byte code of a function).
+    """
+    try:
+        interrupt_thread(ident, _Nothing)
+        for _ in range(1_000):
+            continue
+    except _Nothing:
+        pass
+
+
+def stopper_of_this_thread() -> Stopper | None:
+    """What ends this thread, if it is one of those that run tasks."""
+    return getattr(threading.current_thread(), "penstock_stop", None)
+
+
+class CoroutineStopper:
+    """The same for what this coroutine is doing."""
+
+    __slots__ = ("_loop", "_task", "_over")
+
+    def __init__(self) -> None:
+        import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
+
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._over = False
+
+    def __call__(self) -> None:
+        if not self._over:
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def close(self) -> None:
+        """Nothing is to be stopped any more."""
+        self._over = True
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._over:
+            self._task.cancel()
+
+
 def interrupt_main(kind: type[Interrupted]) -> None:
-    """Throw into the main thread by a signal, which also ends calls that block, such as `time.sleep`."""
-    main = threading.main_thread().ident
-    if main is None:
-        return
-    if _MAIN.pending is None:
-        _MAIN.pending = kind
-        signal.pthread_kill(main, signal.SIGUSR1)
+    """Throw into the main thread by a signal, which also ends calls that block, such as `time.sleep`.
+
+    Does nothing unless a flow runs there: without a handler the signal would end the process.
+    """
+    _MAIN.send_again(_MAIN.send(kind, None))
 
 
 class _MainThread:
@@ -57,109 +159,223 @@ class _MainThread:
 
     def __init__(self) -> None:
         self.deadlines: list[tuple[float, object]] = []
-        self.pending: type[Interrupted] | None = None
+        """When whose time is up, the outermost call first."""
+        self.before_alarms: Any = None
+        self.accepting = 0
+        self.before_interrupts: Any = None
+        self.pending: tuple[type[Interrupted], object] | None = None
+        self.guard = threading.Lock()
 
-    def on_alarm(self, _signal: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        for deadline, owner in self.deadlines:  # the outermost first
-            if deadline <= now + 0.001:
-                raise TimeIsUp(owner)
+    # ---- Time-outs ----
+
+    def begin(self, seconds: float, owner: object) -> None:
+        """Have `owner` told when its time is up."""
+        if self.before_alarms is None:
+            self.before_alarms = _set_handler(signal.SIGALRM, self.on_alarm)
+        self.deadlines.append((time.monotonic() + seconds, owner))
         self.arm()
 
-    def on_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        kind, self.pending = self.pending, None
-        if kind is not None:
-            raise kind()
+    def end(self, owner: object) -> None:
+        """The call has ended, and with it all that was called within. Ending it twice is no error."""
+        for place, (_, known) in enumerate(self.deadlines):
+            if known is owner:
+                del self.deadlines[place:]
+                break
+        self.arm()
+        if not self.deadlines and self.before_alarms is not None:
+            handler, self.before_alarms = self.before_alarms, None
+            signal.signal(signal.SIGALRM, handler)
+
+    def on_alarm(self, _signal: int, _frame: FrameType | None) -> None:
+        """Strike: what is called within ends by the same stroke, and has some time to say so undisturbed.
+
+        Then it strikes again, for Python drops what is raised inside a finalizer, and users' code may.
+        """
+        now = time.monotonic()
+        for place, (deadline, owner) in enumerate(self.deadlines):
+            if deadline <= now + 0.001:
+                self.deadlines[place:] = [(now + STRIKE_AGAIN_SECONDS, owner)]
+                self.arm()
+                raise TimeIsUp(owner)
+        self.arm()
 
     def arm(self) -> None:
         if self.deadlines:
             left = min(deadline for deadline, _ in self.deadlines) - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left, 0.000_1))
+            # Again and again until it is heard: an alarm in the moment before the thread blocks does not wake it.
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.000_1), ALARM_AGAIN_SECONDS)
         else:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
+    # ---- Interrupts ----
+
+    def send(self, kind: type[Interrupted], owner: object) -> object:
+        """Signal the main thread, if a flow runs there and nothing else is on its way."""
+        with self.guard:
+            if not self.accepting or self.pending is not None:
+                return None
+            self.pending = kind, owner
+            self._signal()
+            return self.pending
+
+    def send_again(self, sent: object) -> None:
+        """A signal that comes in the moment before the thread blocks does not wake it: look, and repeat it."""
+        for seconds in SIGNAL_AGAIN_SECONDS:
+            if sent is None:
+                return
+            time.sleep(seconds)
+            with self.guard:
+                if not self.accepting or self.pending is not sent:
+                    return
+                self._signal()
+
+    def _signal(self) -> None:
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    def accept(self) -> None:
+        """A flow begins here; several may run at once on a loop."""
+        if self.accepting == 0:
+            self.before_interrupts = _set_handler(signal.SIGUSR1, self.on_interrupt)
+        self.accepting += 1
+
+    def refuse(self) -> None:
+        """A flow has ended here; after the last one nobody is interrupted any more."""
+        with self.guard:
+            self.accepting -= 1
+            if self.accepting:
+                return
+            self.pending = None
+        if is_main_thread():  # else an abandoned generator was closed elsewhere, and the handler stays, idle
+            signal.signal(signal.SIGUSR1, self.before_interrupts)
+
+    def on_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            raise pending[0]()
+
+    def take_back(self, owner: object) -> None:
+        """What `owner` sent and was not yet delivered has come too late."""
+        pending = self.pending
+        if pending is not None and pending[1] is owner:
+            self.pending = None
+
 
 _MAIN = _MainThread()
+
+
+def _set_handler(number: signal.Signals, handler: Any) -> Any:
+    """Set a signal's handler and return the one before."""
+    before = signal.signal(number, handler)
+    return signal.SIG_DFL if before is None else before
 
 
 class accept_interrupts:
     """On the main thread, while a flow runs there: let `interrupt_main` end user code."""
 
     def __enter__(self) -> "accept_interrupts":
-        self._previous = signal.signal(signal.SIGUSR1, _MAIN.on_interrupt) if is_main_thread() else None
         self._entered = is_main_thread()
+        if self._entered:
+            _MAIN.accept()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._entered:
-            _MAIN.pending = None
-            signal.signal(signal.SIGUSR1, self._previous if self._previous is not None else signal.SIG_DFL)
+            _MAIN.refuse()
 
 
-def call_within(seconds: float, function: Callable[[], Any], *, what: str) -> Any:
-    """Call a function and end it after so many seconds. Raises `RunTimedOut`."""
-    if is_main_thread():
-        return _call_with_alarm(seconds, function, what)
-    return _call_in_thread(seconds, function, what)
-
-
-def timed_out(what: str, seconds: float) -> RunTimedOut:
-    """The error that a run ends with when its time is up."""
-    return RunTimedOut(f"{what} exceeded its time-out of {seconds:g} seconds.")
-
-
-def _call_with_alarm(seconds: float, function: Callable[[], Any], what: str) -> Any:
-    owner = object()
-    previous = signal.signal(signal.SIGALRM, _MAIN.on_alarm) if not _MAIN.deadlines else None
-    _MAIN.deadlines.append((time.monotonic() + seconds, owner))
+def call_within(seconds: float, function: Callable[[], Any], *, what: str, owner: str) -> Any:
+    """Call a function and end it after so many seconds. Raises `RunTimedOut`, whose `owner` is the run that `what` names."""
     try:
-        _MAIN.arm()
-        return function()
+        return _call_with_alarm(seconds, function) if is_main_thread() else _call_in_thread(seconds, function, what)
+    except _OutOfTime:
+        raise timed_out(what, seconds, owner=owner) from None
+
+
+class _OutOfTime(BaseException):
+    """What the ways of calling say to `call_within`; never seen by anyone else."""
+
+
+def timed_out(what: str, seconds: float, *, owner: str) -> RunTimedOut:
+    """The error that a run ends with when its time is up."""
+    error = RunTimedOut(f"{what} exceeded its time-out of {seconds:g} seconds.")
+    error.owner = owner
+    return error
+
+
+def _call_with_alarm(seconds: float, function: Callable[[], Any]) -> Any:
+    owner = object()
+    try:
+        try:
+            _MAIN.begin(seconds, owner)
+            return function()
+        finally:
+            _MAIN.end(owner)
     except TimeIsUp as interruption:
+        _MAIN.end(owner)  # for it may have struck while that was done
         if interruption.owner is not owner:
             raise
-        raise timed_out(what, seconds) from None
-    finally:
-        _MAIN.deadlines = [pair for pair in _MAIN.deadlines if pair[1] is not owner]
-        _MAIN.arm()
-        if previous is not None:
-            signal.signal(signal.SIGALRM, previous)
+        raise _OutOfTime from None
 
 
 def _call_in_thread(seconds: float, function: Callable[[], Any], what: str) -> Any:
     """Run the function in a thread of its own, which is abandoned if it does not end in time."""
     outcome: list[tuple[bool, Any]] = []
-    ended = threading.Event()
+    given_up: list[BaseException] = []
+    gate = threading.Lock()  # and no `Event`, which an interrupt may leave locked
+    gate.acquire()
     context = copy_context()
 
     def body() -> None:
+        stop = thread.penstock_stop = Stopper()  # type: ignore[attr-defined]  # looked for by `stopper_of_this_thread`
         try:
-            outcome.append((True, context.run(function)))
+            try:
+                if not given_up:
+                    outcome.append((True, context.run(function)))
+            finally:
+                stop.is_open = False
+                stop.close()
         except BaseException as error:
+            stop.close()
             outcome.append((False, error))
         finally:
-            ended.set()
+            gate.release()
 
     thread = threading.Thread(target=body, name=f"penstock-timed-{what}", daemon=True)
     thread.penstock_pool = getattr(threading.current_thread(), "penstock_pool", None)  # type: ignore[attr-defined]  # read by futures
-    thread.start()
     try:
-        in_time = ended.wait(seconds)
+        thread.start()
+        in_time = _wait_for(gate, seconds)
     except BaseException as interruption:  # this thread is told to stop: pass it on
-        if thread.ident is not None:
-            interrupt_thread(thread.ident, type(interruption) if isinstance(interruption, Interrupted) else CancelNow)
+        given_up.append(interruption)
+        _interrupt(thread, type(interruption) if isinstance(interruption, Interrupted) else CancelNow)
         raise
     if not in_time:
-        if thread.ident is not None:
-            interrupt_thread(thread.ident, TimeIsUp)
-        raise timed_out(what, seconds)
+        _interrupt(thread, TimeIsUp)
+        raise _OutOfTime
     succeeded, value = outcome[0]
     if succeeded:
         return value
     raise value
 
 
-async def await_within(seconds: float, make: Callable[[], Any], *, what: str) -> Any:
+def _wait_for(gate: threading.Lock, seconds: float) -> bool:
+    """Wait in short turns: a thread that waits for a lock does not hear that it is to stop."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if gate.acquire(timeout=min(left, LOOK_SECONDS)):
+            return True
+    return gate.acquire(blocking=False)
+
+
+def _interrupt(thread: threading.Thread, kind: type[Interrupted]) -> None:
+    stop = getattr(thread, "penstock_stop", None)
+    if stop is not None:
+        stop(kind)
+
+
+async def await_within(seconds: float, make: Callable[[], Any], *, what: str, owner: str) -> Any:
     """Await a coroutine and cancel it after so many seconds. Raises `RunTimedOut`."""
     import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
 
@@ -169,10 +385,10 @@ async def await_within(seconds: float, make: Callable[[], Any], *, what: str) ->
             return await make()
     except TimeoutError:
         if timer.expired():
-            raise timed_out(what, seconds) from None
+            raise timed_out(what, seconds, owner=owner) from None
         raise
 
 
 def reset_after_fork() -> None:
     """A forked child starts with no timers."""
-    _MAIN.deadlines, _MAIN.pending = [], None
+    _MAIN.deadlines, _MAIN.pending, _MAIN.guard = [], None, threading.Lock()

@@ -6,22 +6,29 @@ second queue. When more than the allowed backlog waits, `append` waits; a record
 
 The file begins with one header line; each line after it is a record (`core/records.py`). The process holds a lock on
 the file as long as it lives, so that others can tell a dead writer from a slow one.
+
+Whoever appends or waits may be ended at any byte code, by a time-out's signal or an exception from another thread. So
+threads meet here by plain locks and queues, whose steps are whole; `Event` and `Condition` are written in Python, and
+one that is left half-way stays locked for everybody.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from penstock.appendfile import AppendFile, translate
-from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreFull
+from penstock.appendfile import AppendFile, sync_folder, translate
+from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreFull, StoreUnavailable
 from penstock.core.records import JOURNAL_FORMAT, TAGS, Record, parse_record
 from penstock.ports import Ingest, Orchestrator, Principal, WriterHello
 
@@ -30,6 +37,8 @@ REWIND_BYTES = 16 * 1024 * 1024
 INGEST_RETRY_SECONDS_MAX = 5.0
 CLOSE_SECONDS_MAX = 60.0
 READ_BYTES_MAX = 1 * 1024 * 1024
+LOOK_SECONDS = 0.5
+"""How often whoever waits looks by itself."""
 
 SUFFIX = ".journal"
 
@@ -43,7 +52,6 @@ class JournalOptions:
     batch_records: int = 2_000
     flush_seconds: float = 0.1
     backlog_bytes: int = 64 * 1024 * 1024
-    strict: bool = False
 
 
 class Journal:
@@ -59,13 +67,17 @@ class Journal:
         target: str,
         options: JournalOptions = JournalOptions(),
         on_failure: Callable[[str], None] | None = None,
+        lease_seconds: float | None = None,
+        make_durable: Callable[[], None] | None = None,
     ):
         self.writer_id = writer_id
         self.path = folder / f"{writer_id}{SUFFIX}"
         self.options = options
+        self.limits: Mapping[str, int] = {}  # the concurrency limits of tags, tasks and flows, as last heard
         self._orchestrator = orchestrator
         self._principal = principal
         self._on_failure = on_failure
+        self._lease_seconds = lease_seconds
         self._lock = threading.Lock()
         self._file = _create(self.path)
         self._append_header(target)
@@ -75,12 +87,18 @@ class Journal:
         self._idle = True
         self._closing = False
         self._failed: PenstockError | None = None
-        self._wake = threading.Event()
-        self._hurry = threading.Event()
-        self._progress = threading.Condition()
-        self._strict = options.strict
-        self._thread: threading.Thread | None = None
+        self._failures = 0
+        self._signals: SimpleQueue[bool] = SimpleQueue()  # wakes the writer thread; True if somebody waits
+        self._gates: deque[threading.Lock] = deque()  # those who wait, each behind a lock that the next step opens
+        self._make_durable = make_durable
+        self._syncing = threading.Lock()
+        self._synced = 0  # the sequence up to which everything is on the disk; 0 if nobody ever asked for that
+        self._synced_end = 0
+        self._rewinds = 0
         self._pid = os.getpid()
+        # Begun here, before anything can end its beginner half-way through.
+        self._thread = threading.Thread(target=self._run, name="penstock-journal", daemon=True)
+        self._thread.start()
 
     # ---- Writing ----
 
@@ -96,13 +114,9 @@ class Journal:
                 start = self._file.append(f'["{tag}",{sequence},{body}]\n'.encode(), sequence)
             except StoreFull as error:
                 raise JournalFull(f"A record could not be kept: {error}") from error
-        if self._strict:
-            self._file.sync(start)
         if self._idle:
             self._idle = False
-            self._wake.set()
-            if self._thread is None:
-                self._start()
+            self._signals.put(False)
         if start > self._backlog_end:
             self._wait_for_room()
         return sequence
@@ -111,60 +125,95 @@ class Journal:
         """Append a record given as a value."""
         return self.append(TAGS[type(record)], _encode(record)[1:-1])
 
-    def flush(self, timeout_seconds: float | None = None) -> None:
-        """Wait until everything appended so far is in the store. Raises the error that keeps it from there."""
+    def sync(self) -> None:
+        """Bring everything appended so far to the disk, so that power loss costs nothing of it.
+
+        Threads that ask while another one is at it share the next sync.
+        """
         target = self._file.tally
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        with self._syncing:
+            if self._synced >= target:
+                return
+            if not self._synced:
+                sync_folder(self.path.parent)
+            with self._lock:
+                (end, tally), start, rewinds = self._file.head, self._synced_end, self._rewinds
+            self._file.sync(min(start, end))
+            with self._lock:
+                self._synced = tally
+                if rewinds == self._rewinds:
+                    self._synced_end = end
+
+    def flush(self, timeout_seconds: float | None = None, *, patience_seconds: float = 0.0) -> None:
+        """Wait until everything appended so far is in the store. Raises the error that keeps it from there.
+
+        A store that is away may come back within `patience_seconds`; other errors are raised at once.
+        """
+        target, failures = self._file.tally, self._failures
+        begun = time.monotonic()
+        deadline = None if timeout_seconds is None else begun + timeout_seconds
+        gate: threading.Lock | None = None
         while self._acknowledged < target:
-            self._hurry.set()
-            self._idle = False
-            self._wake.set()
-            if self._thread is None:
-                self._start()
-            with self._progress:
-                if self._acknowledged >= target:
-                    break
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise self._failed or JournalError(
-                        f"{target - self._acknowledged} records are not in the database yet; they are kept in {self.path}."
-                    )
-                if self._failed is not None:
+            gate = gate or self._new_gate()
+            self._hurry()
+            if self._acknowledged >= target:
+                return
+            if self._failed is not None and self._failures > failures:  # it was tried once more for us
+                away = isinstance(self._failed, StoreUnavailable) and time.monotonic() - begun < patience_seconds
+                if not away:
                     raise self._failed
-                self._progress.wait(0.5 if left is None else min(left, 0.5))
+            left = LOOK_SECONDS if deadline is None else min(deadline - time.monotonic(), LOOK_SECONDS)
+            if left <= 0:
+                raise self._failed or JournalError(
+                    f"{target - self._acknowledged} records are not in the database yet; they are kept in {self.path}."
+                )
+            if gate.acquire(timeout=left):
+                gate = None
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS_MAX) -> None:
         """Bring everything into the store and remove the file; keep it if the store cannot be reached."""
-        if self._closing or os.getpid() != self._pid:
+        if self._closing or self.is_foreign:
             return
         try:
             self.flush(timeout_seconds)
         finally:
             self._closing = True
-            self._wake.set()
-            self._hurry.set()
-            if self._thread is not None:
-                self._thread.join(5.0)
-            done = self._acknowledged >= self._file.tally
-            self._file.close()
-            if done:
+            self._signals.put(True)
+            self._open_gates()
+            self._thread.join(5.0)
+            with self._lock:
+                done = self._acknowledged >= self._file.tally
+                file, self._file = self._file, _Refusing(CLOSED, head=self._file.head)  # type: ignore[assignment]  # as below
+            file.close()
+            if done and self._store_is_durable():
                 self.path.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Let go in a forked child: the parent goes on writing, and what the child appends is refused."""
         self._file.abandon()
-        self._file = _Forked()  # type: ignore[assignment]  # stands in for the file, to refuse
+        self._file = _Refusing(FORKED)  # type: ignore[assignment]  # stands in for the file, to refuse
         self._lock = threading.Lock()
         self._closing = True
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether this process is a fork of the one that keeps the journal."""
+        return os.getpid() != self._pid
+
+    @property
     def pending(self) -> int:
         """Records that are not in the store yet."""
-        return self._file.tally - self._acknowledged
+        return max(0, self._file.tally - self._acknowledged)
 
     def hello(self) -> WriterHello:
         """How this writer introduces itself."""
-        return WriterHello(writer_id=self.writer_id, host=host_name(), boot_id=boot_id(), pid=os.getpid())  # type: ignore[arg-type]
+        return WriterHello(
+            writer_id=self.writer_id,
+            host=host_name(),
+            boot_id=boot_id(),
+            pid=os.getpid(),
+            lease_seconds=self._lease_seconds,
+        )  # type: ignore[arg-type]
 
     def _append_header(self, target: str) -> None:
         header = {
@@ -180,38 +229,47 @@ class Journal:
         self._file.append(_encode(header).encode() + b"\n")
 
     def _wait_for_room(self) -> None:
-        self._hurry.set()
-        self._wake.set()
-        with self._progress:
-            while self._file.end > self._backlog_end:
-                if self._failed is not None and self._failed_for_good():
-                    raise JournalFull(
-                        f"{self.pending} records wait in {self.path} and cannot be brought into the database: {self._failed}"
-                    )
-                self._progress.wait(0.5)
+        """Wait until the store has caught up. The record that was appended is safe all the while."""
+        self._hurry()
+        gate: threading.Lock | None = None
+        while self._file.end > self._backlog_end and not self._closing:
+            gate = gate or self._new_gate()
+            if self._file.end <= self._backlog_end:
+                return
+            if gate.acquire(timeout=LOOK_SECONDS):
+                gate = None
 
-    def _failed_for_good(self) -> bool:
-        return self._closing
+    def _hurry(self) -> None:
+        """Have the writer thread go on at once."""
+        self._signals.put(True)
+
+    def _new_gate(self) -> threading.Lock:
+        """A lock that the writer thread opens at its next step, done or failed."""
+        gate = threading.Lock()
+        gate.acquire()
+        self._gates.append(gate)
+        return gate
 
     # ---- Bringing it into the store (the writer thread) ----
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None and not self._closing:
-                self._thread = threading.Thread(target=self._run, name="penstock-journal", daemon=True)
-                self._thread.start()
-
     def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            if self._closing:
-                return
-            if self.options.flush_seconds and not self._hurry.is_set():
-                self._hurry.wait(self.options.flush_seconds)
-            self._wake.clear()
-            self._hurry.clear()
+        while not self._closing:
+            if not self._signals.get() and self.options.flush_seconds:
+                self._linger(self.options.flush_seconds)
+            while not self._signals.empty():
+                self._signals.get()
             self._idle = True
             self._drain()
+
+    def _linger(self, seconds: float) -> None:
+        """Let time pass, unless somebody waits."""
+        end = time.monotonic() + seconds
+        while not self._closing and (left := end - time.monotonic()) > 0:
+            try:
+                if self._signals.get(timeout=left):
+                    return
+            except Empty:
+                return
 
     def _drain(self) -> None:
         delay = 0.05
@@ -221,18 +279,20 @@ class Journal:
                 delay = 0.05
             except PenstockError as error:
                 self._report(error)
-                self._hurry.wait(delay)
-                self._hurry.clear()
+                self._linger(delay)
                 delay = min(delay * 2, INGEST_RETRY_SECONDS_MAX)
             except BaseException as error:  # a bug of ours must neither hang nor lose: say it, keep the file
                 self._report(JournalError(f"{self.path} could not be ingested: {error!r}"))
-                self._hurry.wait(INGEST_RETRY_SECONDS_MAX)
-                self._hurry.clear()
+                self._linger(INGEST_RETRY_SECONDS_MAX)
 
     def _ingest_next(self) -> None:
         end = min(self._file.end, self._ingested + READ_BYTES_MAX)
         text = self._file.read(self._ingested, end)
         cut = text.rfind(b"\n") + 1
+        while not cut and end < self._file.end:  # one record, longer than all that
+            end = min(self._file.end, end + READ_BYTES_MAX)
+            text = self._file.read(self._ingested, end)
+            cut = text.rfind(b"\n") + 1
         lines = text[:cut].split(b"\n", self.options.batch_records)
         if len(lines) > self.options.batch_records:
             cut -= len(lines.pop())
@@ -240,42 +300,69 @@ class Journal:
         if records:
             ack = self._orchestrator.ask(Ingest(writer_id=self.writer_id, records=records), self._principal)  # type: ignore[arg-type]
             acknowledged = ack.sequence
+            if ack.limits is not None:
+                self.limits = ack.limits
         else:
             acknowledged = self._acknowledged
         self._advance(self._ingested + cut, acknowledged)
 
     def _advance(self, offset: int, acknowledged: int) -> None:
+        rewinding = offset > REWIND_BYTES and self._store_is_durable()
         with self._lock:
             self._ingested = offset
-            if offset == self._file.end and offset > REWIND_BYTES:
+            if rewinding and offset == self._file.end and not self._closing:
                 self._file.rewind(self._body)
-                self._ingested = self._body
+                self._ingested = self._synced_end = self._body
+                self._rewinds += 1
             self._backlog_end = self._ingested + self.options.backlog_bytes
-        with self._progress:
-            self._acknowledged = acknowledged
-            self._failed = None
-            self._progress.notify_all()
+        self._acknowledged = acknowledged
+        self._failed = None
+        self._open_gates()
+
+    def _store_is_durable(self) -> bool:
+        """Whether the file may go: where steps were brought to the disk, the store's own copy must be there first."""
+        if not self._synced or self._make_durable is None:
+            return True
+        try:
+            self._make_durable()
+        except OSError as error:
+            self._report(JournalError(f"{self.path} is kept, as the database cannot be brought to the disk: {error}"))
+            return False
+        return True
 
     def _report(self, error: PenstockError) -> None:
-        with self._progress:
-            first = self._failed is None
-            self._failed = error
-            self._progress.notify_all()
+        first = self._failed is None
+        self._failed = error
+        self._failures += 1
+        self._open_gates()
         if first and self._on_failure is not None:
             self._on_failure(f"{self.pending} records wait in {self.path}: {error}")
 
+    def _open_gates(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._gates.popleft().release()
 
-class _Forked:
-    """What a forked child has in place of its parent's file."""
 
-    end = tally = 0
-    head = (0, 0)
+CLOSED = (
+    "The journal of this process is closed, so nothing more is recorded: a thread went on after its flow had ended."
+)
+FORKED = (
+    "This process was forked from the one that runs the flow, and cannot record for it. "
+    "Call tasks and flows from the flow's own process, or give the flow a ProcessPoolTaskRunner."
+)
+
+
+class _Refusing:
+    """What a closed journal, and a forked child, has in place of the file."""
+
+    def __init__(self, why: str, *, head: tuple[int, int] = (0, 0)):
+        self._why = why
+        self.head = head
+        self.end, self.tally = head
 
     def append(self, data: bytes, tally: int = 0) -> int:
-        raise JournalError(
-            "This process was forked from the one that runs the flow, and cannot record for it. "
-            "Call tasks and flows from the flow's own process, or give the flow a ProcessPoolTaskRunner."
-        )
+        raise JournalError(self._why)
 
 
 def parse_lines(lines: Sequence[bytes]) -> list[tuple[int, Record]]:
@@ -291,8 +378,12 @@ def _create(path: Path) -> AppendFile:
         raise translate(error, path.parent) from error
     # Locked before it has its name: nobody ever sees a living writer's file unlocked.
     file = AppendFile(path.with_suffix(".new"), initial_bytes=256 * 1024)
-    fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.rename(file.path, path)
+    try:
+        fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rename(file.path, path)
+    except OSError as error:
+        file.close()
+        raise translate(error, path) from error
     file.path = path
     return file
 

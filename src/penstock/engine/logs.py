@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX
 from penstock.engine.console import LEVELS
 from penstock.engine.journal import json_fragment
+from penstock.engine.tracebacks import as_text
 
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext, TaskCall
@@ -21,14 +22,16 @@ def emit(
     *,
     logger: str = ENGINE,
     at_us: int | None = None,
+    shown: bool = True,
 ) -> None:
-    """Log a line of a flow run, or of a task run in it."""
+    """Log a line of a flow run, or of a task run in it; `shown` on the terminal too."""
     services = run.services
     if level < LEVELS[services.settings.log_level]:
         return
     who = f"Flow run '{run.name}'" if call is None else f"Task run '{call.display_name}'"
     at = services.clock.now_us() if at_us is None else at_us
-    services.console.line(level, who, message, at_us=at)
+    if shown:
+        services.console.line(level, who, message, at_us=at)
     logs_to = services.settings.logs_to
     if logs_to == "store":
         task_run = "null" if call is None else f'"{call.id}"'
@@ -36,6 +39,11 @@ def emit(
         services.journal.append("log", body)
     elif logs_to == "local":
         _write_locally(run, call, level, message, logger=logger, at=at)
+
+
+def emit_traceback(run: "FlowRunContext", call: "TaskCall | None", error: BaseException) -> None:
+    """Log where an error came from. Not on the terminal: the error is raised there, or was dealt with."""
+    emit(run, call, ERROR, as_text(error), shown=False)
 
 
 def _write_locally(

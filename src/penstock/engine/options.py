@@ -65,6 +65,8 @@ class TaskOptions:
     refresh_cache: bool = False
     task_run_name: str | Callable[[], str] | None = None
     retry: RetryPolicy = RetryPolicy()
+    retries_said: bool = False
+    """Whether `retries` was given; else the settings have a say."""
     retry_condition_fn: Callable[[Any, Any, Any], bool] | None = None
     persist_result: bool | None = None
     result_storage: Any = None
@@ -90,6 +92,7 @@ class FlowOptions:
     version: str | None = None
     flow_run_name: str | Callable[[], str] | None = None
     retry: RetryPolicy = RetryPolicy()
+    retries_said: bool = False
     timeout_seconds: float | None = None
     validate_parameters: bool = True
     task_runner: Any = None
@@ -102,3 +105,10 @@ class FlowOptions:
     durability: str | None = None
     tags: frozenset[str] = frozenset()
     entrypoint: str | None = None
+
+
+def effective_retry(options: TaskOptions | FlowOptions, *, retries: int, delay_seconds: float = 0.0) -> RetryPolicy:
+    """The retry policy as it was declared, completed by defaults for what was not."""
+    policy = options.retry
+    delays = policy.delays or ((delay_seconds,) if delay_seconds else ())
+    return RetryPolicy(policy.retries if options.retries_said else retries, delays, policy.jitter_factor)

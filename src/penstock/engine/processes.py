@@ -11,19 +11,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING, Any
 
-from penstock.core.errors import InvalidDefinition, RunCrashed
+from penstock.core.errors import InvalidDefinition, RunCancelled, RunCrashed
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import TaskFuture
 from penstock.engine.inputs import resolve
-from penstock.engine.interrupts import Interrupted, timed_out
+from penstock.engine.interrupts import LOOK_SECONDS, Interrupted, timed_out
+from penstock.engine.kept_results import is_strict, load_result, results_of
+from penstock.engine.options import FlowOptions, Hooks
 from penstock.engine.states import State
-from penstock.engine.task_life import admit, count_end, finish, load_result, recall, results_of
+from penstock.engine.task_life import admit, count_end, failure, finish, recall
 
 if TYPE_CHECKING:
-    from penstock.engine.runs import TaskCall
+    from penstock.engine.runs import FlowRunContext, TaskCall
 
 STOP_SECONDS = 2.0
 
@@ -49,10 +52,14 @@ class Child:
         return self._process.poll() is None
 
     def run(self, call: "TaskCall", payload: bytes) -> State:
-        """Run a call there, journaling what it reports. Raises `RunCrashed` if the process ends before the call does."""
+        """Run a call there, journaling what it reports.
+
+        Raises `RunCrashed` if the process ends before the call does, `RunCancelled` if the run is to stop.
+        """
         try:
             self._pipe.send_bytes(payload)
             while True:
+                self._wait_for_word(call)
                 kind, *content = pickle.loads(self._pipe.recv_bytes())
                 if kind == "record":
                     tag, body = content
@@ -61,16 +68,26 @@ class Child:
                     call.run.services.console.line(*content)
                 else:
                     return _read_state(call, content[0])
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError):
             raise RunCrashed(
                 f"The process of task run `{call.display_name}` ended without a word ({self._explain()})."
-            ) from error
+            ) from None
+        except BaseException:
+            self.kill()  # it goes on with this call, and its next words would be taken for those of another
+            raise
+
+    def _wait_for_word(self, call: "TaskCall") -> None:
+        """Wait in short turns: the end of the process tells nobody if one that it forked lives on with its pipe."""
+        while not self._pipe.poll(LOOK_SECONDS):
+            if call.run.cancelled.is_set():
+                raise RunCancelled(f"Task run `{call.display_name}` was cancelled, and its process ended.")
+            if not self.alive and not self._pipe.poll(0):
+                raise EOFError
 
     def kill(self) -> None:
-        """End the process now."""
+        """End the process now; from any thread."""
         self._process.kill()
         self._process.wait()
-        self._pipe.close()
 
     def close(self) -> None:
         """Let the process end by itself, or end it."""
@@ -110,12 +127,12 @@ def pack_call(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any], *, 
         "run": (
             run.id,
             run.epoch,
-            run.flow,
+            _without_code(run.flow),
             run.name,
             run.tags,
             run.code_version,
             run.created_at,
-            run.parameters,
+            _pack_parameters(run, cloudpickle),
             run.log_prints,
         ),
         "call": (call.task, call.task_id, call.id, call.ordinal, call.tags, call.created_at, call.exact),
@@ -135,21 +152,49 @@ def pack_call(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any], *, 
         ) from error
 
 
+def _without_code(flow: FlowOptions) -> FlowOptions:
+    """The flow's options without its function, hooks and runner, which stay here and may not be fit for travel."""
+    return replace(flow, fn=_stays, hooks=Hooks(), task_runner=None, flow_run_name=None)
+
+
+def _pack_parameters(run: "FlowRunContext", cloudpickle: Any) -> dict[str, bytes]:
+    """The flow's parameters, packed once a run; one that cannot travel stays here."""
+    if run.packed_parameters is None:
+        run.packed_parameters = {}
+        for name, value in run.parameters.items():
+            try:
+                run.packed_parameters[name] = cloudpickle.dumps(value, protocol=5)
+            except Exception:  # pickle raises what the object's own hooks raise
+                run.packed_parameters.pop(name, None)
+    return run.packed_parameters
+
+
+def _stays() -> None:
+    """Stands for a flow's function where that is never called."""
+
+
 def run_in_child(child: Child, future: TaskFuture) -> State:
     """Run the whole life of a submitted call in a child process; what it depends on has ended."""
     call = future.call
+    if call.run.cancelled.is_set():
+        call.run.check_going_on()
     if call.run.recorded and (recalled := recall(call)) is not None:
         return count_end(call, recalled)
     refusal = admit(call)
     if refusal is not None:
         return finish(call, refusal)
-    payload = pack_call(
-        call, [resolve(value) for value in call.args], {name: resolve(value) for name, value in call.kwargs.items()}
-    )
+    args = [resolve(value) for value in call.args]
+    kwargs = {name: resolve(value) for name, value in call.kwargs.items()}
     try:
-        state = child.run(call, payload)
+        state = child.run(call, pack_call(call, args, kwargs))
+    except (InvalidDefinition, RunCancelled) as error:
+        return finish(call, failure(call, error))
     except RunCrashed as error:
+        if call.run.cancelled.is_set():  # killed for that
+            return finish(call, failure(call, RunCancelled(str(error))))
         return finish(call, State(StateType.CRASHED, message=str(error), data=error, reason=Reason.PROCESS_DIED))
+    if is_strict(call):
+        call.run.services.journal.sync()
     return count_end(call, state)
 
 
@@ -168,9 +213,11 @@ def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any
         if timer is not None:
             timer.start()
         return child.run(call, payload).result()
-    except RunCrashed:
+    except RunCrashed as error:
+        if call.run.cancelled.is_set():
+            raise RunCancelled(str(error)) from None
         if expired.is_set() and seconds is not None:
-            raise timed_out(f"Task run `{call.display_name}`", seconds) from None
+            raise timed_out(f"Task run `{call.display_name}`", seconds, owner=call.id) from None
         raise
     except (Interrupted, KeyboardInterrupt):
         child.kill()
@@ -178,8 +225,7 @@ def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any
     finally:
         if timer is not None:
             timer.cancel()
-        if not expired.is_set():
-            child.close()
+        child.close()
 
 
 def _read_state(call: "TaskCall", content: bytes) -> State:

@@ -27,6 +27,12 @@ class Effect(Protocol):
 Program = Generator[Effect, Any, T]
 
 
+def rename(coroutine: Any, name: str) -> Any:  # Any: the types of coroutines know no names
+    """Call a coroutine what the user calls it: Python's warning about one that nobody awaited says its name."""
+    coroutine.__name__ = coroutine.__qualname__ = name
+    return coroutine
+
+
 def drive(program: Program[T]) -> T:
     """Run a program to its end in this thread and return what it returns."""
     try:

@@ -1,7 +1,8 @@
 """Finding the journals of dead processes and bringing what they hold into the store.
 
-A writer is dead if its file's lock is free; a file that another host wrote is never judged. A record that was torn
-by the death of its writer was never acknowledged to anyone and is left out, and so is all that follows it.
+A writer is dead if its file's lock is free; a file that another machine wrote is never judged. Two names of host with one
+boot id are one machine: containers that follow one another on a volume see each other's locks. A record that was torn by
+the death of its writer was never acknowledged to anyone and is left out, and so is all that follows it.
 """
 
 import contextlib
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.core.errors import JournalCorrupt
+from penstock.core.errors import JournalCorrupt, JournalError
 from penstock.core.records import JOURNAL_FORMAT, Record, WriterClosed, parse_record
-from penstock.engine.journal import SUFFIX, host_name
+from penstock.engine.journal import SUFFIX, boot_id, host_name
 from penstock.ports import FindOpenRuns, Ingest, MarkCrashed, Orchestrator, Principal
 
 BATCH_RECORDS = 2_000
+HEADER_BYTES_MAX = 65_536
+BEGINNING = b'{"penstock":"journal"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,20 @@ class JournalHeader:
     writer: str
     workspace: str
     host: str
+    boot: str
     pid: int
     target: str
 
+    def is_of_this_machine(self) -> bool:
+        """Whether the lock on the file can be judged from here."""
+        return self.host == host_name() or (self.boot != "" and self.boot == boot_id())
+
 
 def is_alive(folder: Path, writer_id: str, *, host: str | None) -> bool:
-    """Tell whether a writer lives: its file exists and is locked. Another host's writer counts as alive."""
-    if host is not None and host != host_name():
-        return True
+    """Tell whether a writer lives: its file exists and is locked. Another machine's writer counts as alive."""
     path = folder / f"{writer_id}{SUFFIX}"
+    if host is not None and host != host_name() and not _is_of_this_machine(path):
+        return True
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -52,6 +60,7 @@ def is_alive(folder: Path, writer_id: str, *, host: str | None) -> bool:
 def sweep(folder: Path, orchestrator: Orchestrator, *, target: str) -> list[str]:
     """Ingest what dead writers of this host left for `target`, mark their unfinished runs CRASHED, remove their files.
 
+    A file that the store cannot take, because the database is another one than it was or the file is damaged, stays.
     Returns the runs that were marked. Many processes may sweep at once: each file is done by one.
     """
     crashed: list[str] = []
@@ -67,6 +76,32 @@ def sweep(folder: Path, orchestrator: Orchestrator, *, target: str) -> list[str]
     return crashed
 
 
+@dataclass(frozen=True, slots=True)
+class JournalFile:
+    """A file in the folder of journals. `header` is none if it is no journal, or one of a newer version."""
+
+    path: Path
+    header: JournalHeader | None
+    alive: bool
+    size_bytes: int
+
+
+def list_journals(folder: Path) -> list[JournalFile]:
+    """The journals that processes of this home keep or left, oldest first."""
+    found = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with contextlib.suppress(FileNotFoundError):  # its writer has just closed it
+            with path.open("rb") as file:
+                first = file.readline(HEADER_BYTES_MAX)
+            try:
+                header: JournalHeader | None = _parse_header(path, first)
+            except JournalCorrupt:
+                header = None
+            alive = is_alive(folder, path.name.removesuffix(SUFFIX), host=header.host if header else None)
+            found.append(JournalFile(path, header, alive, path.stat().st_size))
+    return found
+
+
 def read_journal(path: Path) -> tuple[JournalHeader, list[tuple[int, Record]]]:
     """Read a dead writer's file. Raises `JournalCorrupt` if it has no header that this version understands."""
     raw = path.read_bytes()
@@ -78,13 +113,23 @@ def read_journal(path: Path) -> tuple[JournalHeader, list[tuple[int, Record]]]:
 def _parse_header(path: Path, line: bytes) -> JournalHeader:
     try:
         fields = json.loads(line)
-        version = fields["format"]
-        header = JournalHeader(fields["writer"], fields["workspace"], fields["host"], fields["pid"], fields["target"])
+        version = int(fields["format"])
+        if version > JOURNAL_FORMAT:
+            raise JournalCorrupt(f"{path} was written by a newer Penstock (format {version}). Upgrade this one.")
+        header = JournalHeader(
+            fields["writer"], fields["workspace"], fields["host"], fields["boot"], fields["pid"], fields["target"]
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise JournalCorrupt(f"{path} has no journal header.") from error
-    if version > JOURNAL_FORMAT:
-        raise JournalCorrupt(f"{path} was written by a newer Penstock (format {version}). Upgrade this one.")
     return header
+
+
+def _is_of_this_machine(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return _parse_header(path, file.readline()).is_of_this_machine()
+    except (OSError, JournalCorrupt):
+        return False
 
 
 def _whole_records(body: bytes) -> Iterator[tuple[int, Record]]:
@@ -92,7 +137,7 @@ def _whole_records(body: bytes) -> Iterator[tuple[int, Record]]:
     for line in body.split(b"\n"):
         try:
             sequence, record = parse_record(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             return  # torn, or the zeros of space that was never used
         if expected is not None and sequence != expected:
             return
@@ -122,20 +167,26 @@ def _finish(path: Path, orchestrator: Orchestrator, *, target: str) -> list[str]
     try:
         header, records = read_journal(path)
     except JournalCorrupt:
-        if path.stat().st_size == 0 or not path.read_bytes().strip(b"\0"):
-            path.unlink(missing_ok=True)  # its writer died before it wrote a word
+        written = path.read_bytes().rstrip(b"\0")
+        if b"\n" not in written and written[: len(BEGINNING)] == BEGINNING[: len(written)]:
+            path.unlink(missing_ok=True)  # its writer died before it had introduced itself
         return []
-    if header.target != target or header.host != host_name():
+    if header.target != target or not header.is_of_this_machine():
         return []
     principal = Principal(workspace=header.workspace)
     mark = orchestrator.ask(FindOpenRuns(writer_id=header.writer), principal).mark  # type: ignore[arg-type]
     fresh = [pair for pair in records if pair[0] > mark]
-    for start in range(0, len(fresh), BATCH_RECORDS):
-        orchestrator.ask(Ingest(writer_id=header.writer, records=fresh[start : start + BATCH_RECORDS]), principal)  # type: ignore[arg-type]
+    whole = True
+    try:
+        for start in range(0, len(fresh), BATCH_RECORDS):
+            orchestrator.ask(Ingest(writer_id=header.writer, records=fresh[start : start + BATCH_RECORDS]), principal)  # type: ignore[arg-type]
+    except JournalError:  # they do not fit what the store has: the file stays, and nobody is kept from running flows
+        whole = False
     closed = bool(fresh) and isinstance(fresh[-1][1], WriterClosed)
     crashed: list[str] = []
     if not closed:
         message = f"Process {header.pid} on {header.host} ended without a final word."
         crashed = list(orchestrator.ask(MarkCrashed(writer_id=header.writer, message=message), principal))  # type: ignore[arg-type]
-    path.unlink(missing_ok=True)
+    if whole:
+        path.unlink(missing_ok=True)
     return crashed

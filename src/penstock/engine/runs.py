@@ -15,6 +15,7 @@ from penstock.engine.context import Place, current_task_run
 from penstock.engine.journal import json_fragment
 from penstock.engine.options import FlowOptions, TaskOptions
 from penstock.engine.services import Services
+from penstock.engine.states import State
 from penstock.ports import RecordedCall
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class FlowRunContext:
         "flow",
         "name",
         "parameters",
+        "packed_parameters",
+        "strict",
         "services",
         "parent",
         "parent_call",
@@ -41,6 +44,7 @@ class FlowRunContext:
         "started_at",
         "recorded",
         "rerun",
+        "outdated",
         "code_changed",
         "results",
         "prefix",
@@ -49,10 +53,12 @@ class FlowRunContext:
         "ordinals",
         "place_counts",
         "type_counts",
+        "first_failure",
         "lock",
         "runner",
         "outstanding",
         "producers",
+        "children",
         "cancelled",
         "cancel_message",
         "superseded",
@@ -80,19 +86,27 @@ class FlowRunContext:
         self.code_version, self.created_at = code_version, created_at
         self.entrypoint = flow.entrypoint
         self.parameters: dict[str, Any] = {}
+        self.packed_parameters: dict[str, bytes] | None = None
         self.started_at: int | None = None
-        self.results = services.results if flow.result_storage is None else services.open_results(flow.result_storage)
         settings = services.settings
+        inherited = settings.durability if parent is None else "strict" if parent.strict else "batched"
+        self.strict: bool = (flow.durability or inherited) == "strict"
+        self.results = services.open_results(flow.result_storage, self.strict)
         self.log_prints: bool = (
             flow.log_prints if flow.log_prints is not None else (parent.log_prints if parent else settings.log_prints)
         )
-        self.cancelled: Event = Event() if parent is None else parent.cancelled
+        self.children: set[FlowRunContext] = set()
+        self.cancelled = Event()
         self.cancel_message: str | None = None
         self.superseded = False
         self.streamed = False
         self.stop: Callable[[], Any] | None = None
         self.runner: Runner | None = None
         self.attempt = 1
+        if parent is not None:
+            parent.children.add(self)
+            if parent.cancelled.is_set():
+                self.cancel(parent.cancel_message)
         self.begin_epoch(epoch, recorded={}, code_changed=False)
 
     def begin_epoch(self, epoch: int, *, recorded: Mapping[str, RecordedCall], code_changed: bool) -> None:
@@ -101,11 +115,15 @@ class FlowRunContext:
         self.recorded = recorded
         self.code_changed = code_changed
         self.rerun: set[str] = set()
+        """The calls that run in this epoch."""
+        self.outdated: set[str] = set()
+        """Those of them that do so because their code, or that of what they depend on, changed."""
         self.prefix = f'"{self.id}",{epoch},'
         self.call_counts: defaultdict[str, count[int]] = defaultdict(count)
         self.ordinals: defaultdict[str, count[int]] = defaultdict(count)
         self.place_counts: defaultdict[str, count[int]] = defaultdict(count)
         self.type_counts: dict[StateType, int] = {}
+        self.first_failure: State | None = None
         self.lock = Lock()
         self.outstanding: set[TaskFuture] = set()
         self.producers: dict[int, tuple[Callable[[], Any], str]] = {}
@@ -131,10 +149,25 @@ class FlowRunContext:
                 f"Flow run `{self.name}` was taken over by another process (this one had epoch {self.epoch})."
             )
 
-    def count_state(self, type_: StateType) -> None:
+    def cancel(self, message: str | None = None) -> None:
+        """Let no further step begin, here and in subflows. With a `message` the run is to stop for good."""
+        self.cancel_message = self.cancel_message or message
+        self.cancelled.set()
+        for child in list(self.children):
+            child.cancel(message)
+
+    def go_on(self) -> None:
+        """Before another attempt: forget that the last one was stopped, unless the run is to stop for good."""
+        if self.cancel_message is None and not (self.parent is not None and self.parent.cancelled.is_set()):
+            self.cancelled = Event()
+
+    def count_state(self, state: State) -> None:
         """Take a direct child's end into account for the flow's own."""
+        type_ = state.type
         with self.lock:
             self.type_counts[type_] = self.type_counts.get(type_, 0) + 1
+            if type_ is not StateType.COMPLETED and self.first_failure is None:
+                self.first_failure = state
 
     def __repr__(self) -> str:
         return f"<FlowRunContext {self.name} epoch {self.epoch}>"
@@ -165,6 +198,7 @@ class TaskCall:
         "call_counts",
         "place_counts",
         "inputs",
+        "closed",
     )
 
     def __init__(
@@ -195,6 +229,8 @@ class TaskCall:
         self.call_counts: defaultdict[str, count[int]] | None = None
         self.place_counts: defaultdict[str, count[int]] | None = None
         self.inputs: dict[str, Any] | None = None
+        self.closed = False
+        """Given up: what it says from now on is refused."""
 
     @property
     def display_name(self) -> str:
@@ -233,6 +269,8 @@ class TaskCall:
         cache_key: str | None = None,
     ) -> None:
         """Journal a snapshot of this task run."""
+        if self.closed:
+            return
         prefix = self.prefix
         if prefix is None:
             prefix = self.prefix = self._write_prefix()
@@ -240,7 +278,8 @@ class TaskCall:
         if reason is None and message is None and cache_key is None and self.attempts is None:
             # The common case, written without a general encoder: 0.4 µs in place of 2.
             ended = "null" if ended_at is None else ended_at
-            tail = f'"{state_type}","{state_name}",null,null,{self.attempt},{started},{ended},{"null" if result is None else json_fragment(result)},null,null'
+            kept = "null" if result is None else json_fragment(result)
+            tail = f'"{state_type}","{state_name}",null,null,{self.attempt},{started},{ended},{kept},null,null'
         else:
             rest = [
                 state_type,

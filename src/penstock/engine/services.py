@@ -30,12 +30,14 @@ class Services:
     """Waits in place of the system's clock, in tests."""
     watch: Callable[[Any], Any]
     """Have somebody look whether a flow run is to stop; returns what ends the watch."""
-    open_results: Callable[[Any], ResultStore]
-    """Open the result storage that a flow or task names."""
+    open_results: Callable[[Any, bool], ResultStore]
+    """Open the result storage that a flow or task names (or none), one that brings each result to the disk if asked to."""
     default_runner: Any
     """The task runner of flows that name none."""
     calls: Any
     """The SDK's way of calling tasks, which `Task` finds here: so the engine loads with the first run only."""
     defined: dict[int, tuple[str, TaskOptions]] = field(default_factory=dict)
     """The tasks that this writer has described to the store, by the identity of their options."""
+    unfinished: set[str] = field(default_factory=set)
+    """The runs that this process has begun or taken over, and not ended."""
     lock: Lock = field(default_factory=Lock)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, TypeGuard
 
 from penstock.core.errors import (
@@ -87,6 +88,12 @@ class State:
         if self._load is not None:
             self._data, self._load = self._load(), None
         return self._data
+
+    def adopted(self) -> "State":
+        """The same end as that of another run: with the value, without the identity."""
+        name = None if self.name in ("Cached", "RolledBack") else self.name
+        data = self._value() if self.type is StateType.COMPLETED else self._data
+        return State(self.type, name, self.message, data, reason=self.reason)
 
     def is_final(self) -> bool:
         """Whether the run rests here for good."""
@@ -196,3 +203,15 @@ def Skipped(message: str | None = None) -> State:
 def is_state(value: Any) -> TypeGuard[State]:
     """Tell whether a value is a state."""
     return type(value) is State
+
+
+def unawaited(value: Any, what: str) -> State | None:
+    """The failed state of a function that returned a coroutine, whose work nobody has done; none for any other value."""
+    if type(value) is not CoroutineType:
+        return None
+    value.close()
+    message = (
+        f"The {what} returned a coroutine that nobody awaited (`{value.__qualname__}`). "
+        "Await it in an `async def`, or submit the task and return its future."
+    )
+    return State(StateType.FAILED, message=message, reason=Reason.RETURNED_FAILED)

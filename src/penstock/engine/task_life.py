@@ -8,24 +8,27 @@ Each step that changes what is known of the run is journaled before the next beg
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from penstock.core.errors import ResultNotStorable, RunTimedOut
-from penstock.core.keys import SCALARS
+from penstock.core.errors import JournalError, RunCancelled, RunTimedOut
 from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, UPSTREAMS_MAX
-from penstock.core.states import Reason, StateType
-from penstock.core.triggers import Admission, rule
+from penstock.core.retries import RetryPolicy
+from penstock.core.states import FINAL_TYPES, Reason, StateType
+from penstock.core.triggers import Admission, When, rule
 from penstock.engine.bindings import bind_arguments, format_name
 from penstock.engine.caching import cache_key_of
 from penstock.engine.context import current_transaction
 from penstock.engine.futures import is_future
+from penstock.engine.hooks import call_hooks
 from penstock.engine.inputs import dependencies_of, ids_of, is_plain, resolve, upstreams_of
 from penstock.engine.interrupts import CancelNow, Interrupted
-from penstock.engine.logs import ERROR, INFO, WARNING, emit
+from penstock.engine.kept_results import is_strict, load_result, remember, results_of
+from penstock.engine.logs import ERROR, INFO, WARNING, emit, emit_traceback
+from penstock.engine.options import effective_retry
 from penstock.engine.programs import Block, Program, Sleep
 from penstock.engine.runs import TaskCall, source_of
-from penstock.engine.states import State, is_state
+from penstock.engine.slots import take_task_slots
+from penstock.engine.states import State, is_state, unawaited
 from penstock.engine.tracebacks import trim
-from penstock.engine.usercalls import CallTask, CallTaskWithin, logs_prints
-from penstock.results.folder import STREAM
+from penstock.engine.usercalls import CallTask, CallTaskWithin
 
 
 class Skip(Exception):
@@ -43,20 +46,19 @@ def task_life(call: TaskCall) -> Program[State]:
             refusal, args, kwargs = yield from resolve_inputs(call)
             if refusal is not None:
                 return finish(call, refusal)
-        if task.task_run_name is not None:
-            call.name = format_name(
-                task.task_run_name, inputs_of(call, args, kwargs), what=f"task_run_name of `{task.name}`"
-            )
         key = None
-        if task.cache_key_fn is not None or task.cache_policy.parts:
-            key = cache_key_of(call, inputs_of(call, args, kwargs))
-            if key is not None and (state := (yield from find_cached(call, key))) is not None:
+        if task.task_run_name is not None or task.cache_key_fn is not None or task.cache_policy.parts:
+            state, key = yield from prepare(call, args, kwargs)
+            if state is not None:
                 return finish(call, state, cache_key=key)
         state = yield from _attempts(call, args, kwargs, key)
-        return finish(call, state, cache_key=key)
+        finish(call, state, cache_key=key)
+        if run.strict or task.durability is not None:
+            yield from sync_end(call)
+        return state
     except GeneratorExit:
         raise
-    except (Interrupted, KeyboardInterrupt) as interruption:
+    except (Interrupted, KeyboardInterrupt, RunCancelled) as interruption:
         end_interrupted(call, interruption)
         raise
     finally:
@@ -91,20 +93,28 @@ def recall(call: TaskCall) -> State | None:
     )
 
 
-def load_result(results: Any, reference: str) -> Any:
-    """Load a result by its reference; a stream's comes as an iterator that loads each item when asked for it."""
-    if reference.startswith(STREAM):
-        return (results.get(item) for item in results.get(reference.removeprefix(STREAM)))
-    return results.get(reference)
-
-
 def _is_outdated(call: TaskCall, known: Any) -> bool:
     run = call.run
-    if not run.code_changed:
-        return False
-    if known.source_hash != source_of(call.task):
+    if _tolerates_failure(call) and any(_ran_since(call, upstream, known.epoch) for upstream in known.upstream):
         return True
-    return bool(run.rerun and (not call.exact or any(upstream in run.rerun for upstream in known.upstream)))
+    changed = run.rerun if run.code_changed else run.outdated
+    if known.source_hash != source_of(call.task) or (
+        changed and (not call.exact or any(upstream in changed for upstream in known.upstream))
+    ):
+        run.outdated.add(call.id)  # an earlier epoch may have allowed the change, and ended before it came here
+        emit(run, call, INFO, "Its code, or that of what it depends on, changed since it completed, so it runs again.")
+        return True
+    return False
+
+
+def _tolerates_failure(call: TaskCall) -> bool:
+    """Whether the call may have completed on a failure of what it depends on, which the new epoch may have mended."""
+    return call.task.when is not When.ALL_SUCCESS or any(tolerated for _, tolerated in dependencies_of(call))
+
+
+def _ran_since(call: TaskCall, upstream: str, epoch: int) -> bool:
+    recorded = call.run.recorded.get(upstream)
+    return upstream in call.run.rerun or (recorded is not None and recorded.epoch > epoch)
 
 
 # ---- Before the first attempt ----
@@ -145,6 +155,33 @@ def _refusal(admission: Admission, message: str) -> State:
     return State(StateType.COMPLETED, "Skipped", message, reason=reason)
 
 
+def prepare(call: TaskCall, args: Sequence[Any], kwargs: dict[str, Any]) -> Program[tuple[State | None, str | None]]:
+    """Name the call and look for its result in the cache: its state if it need not or cannot run, and its cache key.
+
+    A user's template or function that fails here fails the task run, as it would inside the task.
+    """
+    task = call.task
+    try:
+        if task.task_run_name is not None:
+            inputs = inputs_of(call, args, kwargs)
+            call.name = format_name(task.task_run_name, inputs, what=f"task_run_name of `{task.name}`")
+        key = None
+        if task.cache_key_fn is not None or task.cache_policy.parts:
+            key = cache_key_of(call, inputs_of(call, args, kwargs))
+        return (None if key is None else (yield from find_cached(call, key))), key
+    except JournalError:
+        raise
+    except Exception as error:
+        return failure(call, error), None
+
+
+def parameters_of(call: TaskCall) -> dict[str, Any]:
+    """The same while the call runs, for whoever asks."""
+    if call.inputs is None and call.attempt:
+        inputs_of(call, [resolve(v) for v in call.args], {name: resolve(v) for name, v in call.kwargs.items()})
+    return call.inputs or {}
+
+
 def inputs_of(call: TaskCall, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The call's arguments by name, bound once."""
     if call.inputs is None:
@@ -178,10 +215,11 @@ def _attempts(call: TaskCall, args: Sequence[Any], kwargs: dict[str, Any], key: 
     run, task = call.run, call.task
     services = run.services
     special = task.timeout_seconds is not None or task.isolation != "thread" or run.log_prints or task.log_prints
-    effect = CallTaskWithin(call, args, kwargs) if special and _is_special(call) else CallTask(call, args, kwargs)
+    effect = CallTaskWithin(call, args, kwargs) if special else CallTask(call, args, kwargs)
     while True:
         if run.cancelled.is_set():
             run.check_going_on()
+        slots = (yield from take_task_slots(call)) if services.journal.limits else None
         call.attempt += 1
         call.place_counts = call.call_counts = None
         call.started_at = services.clock.now_us()
@@ -195,38 +233,53 @@ def _attempts(call: TaskCall, args: Sequence[Any], kwargs: dict[str, Any], key: 
         except Skip as skip:
             return State(StateType.COMPLETED, "Skipped", str(skip) or None, reason=Reason.SKIPPED_BY_TASK)
         except BaseException as error:
+            if services.journal.is_foreign:  # the user's function forked, and this is the child
+                raise
             state = failure(call, error)
             if not isinstance(error, Exception):
                 finish(call, state)
                 raise
         else:
-            state = _outcome(value)
+            state = _outcome(call, value)
             if state.type is StateType.COMPLETED:
-                return (yield from _remember(call, state, key))
+                if task.result_storage_key is not None:
+                    inputs_of(call, args, kwargs)
+                return (yield from _keep(call, state, key))
+        finally:
+            if slots is not None:
+                slots.release_soon()
         delay = delay_before_retry(call, state)
         if delay is None:
             return state
         yield from wait_for_retry(call, state, delay)
 
 
-def _is_special(call: TaskCall) -> bool:
-    return call.task.timeout_seconds is not None or call.task.isolation != "thread" or logs_prints(call.run, call)
+def _keep(call: TaskCall, state: State, key: str | None) -> Program[State]:
+    """Keep the result. Where there is no room or no right to, the task failed: what it computed is lost."""
+    try:
+        return (yield from remember(call, state, key))
+    except JournalError:
+        raise
+    except Exception as error:
+        return failure(call, error)
 
 
-def _outcome(value: Any) -> State:
-    if is_state(value):
-        if not value.is_final():
-            return State(
-                StateType.FAILED,
-                message=f"The task returned the state {value.name}, which ends nothing.",
-                reason=Reason.RETURNED_FAILED,
-            )
-        if value.reason is None:
-            value.reason = Reason.RETURNED if value.type is StateType.COMPLETED else Reason.RETURNED_FAILED
-        return value
+def _outcome(call: TaskCall, value: Any) -> State:
     if is_future(value):
-        return _outcome(value.wait().state)
-    return State(StateType.COMPLETED, data=value)
+        value = value.wait().state
+    if not is_state(value):
+        return unawaited(value, "task") or State(StateType.COMPLETED, data=value)
+    if value.type not in FINAL_TYPES:
+        message = (
+            f"The task returned the state {value.name}, which ends nothing." if value.message is None else value.message
+        )
+        return State(StateType.FAILED, message=message, data=value.error(), reason=Reason.RETURNED_FAILED)
+    try:
+        state = value.adopted()
+    except Exception as error:  # its value cannot be loaded
+        return failure(call, error)
+    state.reason = state.reason or (Reason.RETURNED if state.type is StateType.COMPLETED else Reason.RETURNED_FAILED)
+    return state
 
 
 def failure(call: TaskCall, error: BaseException) -> State:
@@ -234,7 +287,9 @@ def failure(call: TaskCall, error: BaseException) -> State:
     trim(error)
     if type(error).__name__ == "CancelledError":  # asyncio's, told without importing it
         return State(StateType.CANCELLED, message="Its coroutine was cancelled.", data=error, reason=Reason.INTERRUPTED)
-    if isinstance(error, RunTimedOut):
+    if isinstance(error, RunCancelled) and call.run.cancelled.is_set():
+        return State(StateType.CANCELLED, message="Cancelled while it ran.", data=error, reason=Reason.CANCEL_REQUESTED)
+    if isinstance(error, RunTimedOut) and error.owner == call.id:
         return State(StateType.FAILED, "TimedOut", str(error), error, reason=Reason.TIMED_OUT)
     return State(StateType.FAILED, message=describe_error(error), data=error, reason=Reason.RAISED)
 
@@ -247,8 +302,8 @@ def describe_error(error: BaseException) -> str:
 
 def delay_before_retry(call: TaskCall, state: State) -> float | None:
     """Seconds until the next attempt, or none if there is none."""
-    task = call.task
-    if not task.retry.allows(call.attempt) or call.run.cancelled.is_set():
+    task, retry = call.task, retry_of(call)
+    if not retry.allows(call.attempt) or call.run.cancelled.is_set():
         return None
     if task.retry_condition_fn is not None:
         try:
@@ -257,7 +312,13 @@ def delay_before_retry(call: TaskCall, state: State) -> float | None:
         except Exception as error:
             emit(call.run, call, ERROR, f"Its retry_condition_fn raised {describe_error(error)}; it is not retried.")
             return None
-    return task.retry.delay_seconds(call.attempt, chance=call.run.services.chance())
+    return retry.delay_seconds(call.attempt, chance=call.run.services.chance())
+
+
+def retry_of(call: TaskCall) -> RetryPolicy:
+    """How the task is tried again: as it says, else as the settings do."""
+    settings = call.run.services.settings
+    return effective_retry(call.task, retries=settings.task_retries, delay_seconds=settings.task_retry_delay_seconds)
 
 
 def wait_for_retry(call: TaskCall, state: State, delay: float) -> Program[None]:
@@ -266,7 +327,7 @@ def wait_for_retry(call: TaskCall, state: State, delay: float) -> Program[None]:
     if call.attempts is None:
         call.attempts = []
     call.attempts.append([call.started_at, run.services.clock.now_us(), state.name, state.message])
-    left = f"{call.attempt} of {call.task.retry.retries}"
+    left = f"{call.attempt} of {retry_of(call).retries}"
     emit(
         run,
         call,
@@ -281,79 +342,10 @@ def wait_for_retry(call: TaskCall, state: State, delay: float) -> Program[None]:
 # ---- The end ----
 
 
-def _remember(call: TaskCall, state: State, key: str | None) -> Program[State]:
-    """Keep the value in the result storage, and let the cache key lead to it."""
-    task, run = call.task, call.run
-    value = state._data
-    if state.name == "Skipped" or not (is_persisted(call) or key is not None or task.result_storage_key):
-        return state
-    results = results_of(call)
-    serializer = task.result_serializer or run.flow.result_serializer
-    try:
-        if type(value) in SCALARS and key is None:
-            state.result_reference = results.put(value, run_id=run.id, serializer=serializer)
-        else:
-            state.result_reference = yield Block(
-                lambda: results.put(value, run_id=run.id, serializer=serializer, key=key)
-            )
-            _note_producer(call, value)
-        if key is not None:
-            expires = None if task.cache_expiration is None else int(task.cache_expiration.total_seconds() * 1e6)
-            now, reference = run.services.clock.now_us(), state.result_reference
-            yield Block(
-                lambda: results.put_cached(
-                    key, reference, now=now, expires_at=None if expires is None else now + expires
-                )
-            )
-        if task.result_storage_key is not None:
-            name = format_name(
-                task.result_storage_key,
-                inputs_of(call, call.args, call.kwargs),
-                what=f"result_storage_key of `{task.name}`",
-            )
-            reference = state.result_reference
-            yield Block(
-                lambda: results.put_cached(f"named:{name}", reference, now=run.services.clock.now_us(), expires_at=None)
-            )
-    except ResultNotStorable as error:
-        emit(run, call, WARNING, f"{error} The run goes on; a resume would run this task again.")
-        state.message = state.message or "Its result was not kept."
-        state.reason = Reason.RESULT_UNSTORABLE
-    if not task.cache_result_in_memory and state.result_reference is not None:
-        reference = state.result_reference
-        state._data, state._load = None, lambda: results.get(reference)
-    return state
-
-
-def is_persisted(call: TaskCall) -> bool:
-    """Whether the call's result is kept: the task says so, else its flow, else the settings."""
-    for choice in (call.task.persist_result, call.run.flow.persist_result):
-        if choice is not None:
-            return choice
-    return call.run.services.settings.persist_results
-
-
-def results_of(call: TaskCall) -> Any:
-    """The result storage of the call."""
-    return (
-        call.run.results
-        if call.task.result_storage is None
-        else call.run.services.open_results(call.task.result_storage)
-    )
-
-
-def _note_producer(call: TaskCall, value: Any) -> None:
-    """Remember who made an object, so that a task that gets it as a plain value is known to depend on its maker."""
-    import weakref  # lazy: a small module, but not needed for plain values
-
-    try:
-        call.run.producers[id(value)] = (weakref.ref(value), call.id)
-    except TypeError:
-        pass  # a list or a dict: nobody can watch it without keeping it alive
-
-
 def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> State:
     """Journal the final state, count it, tell hooks, transaction and terminal."""
+    if call.closed:
+        return state
     now = call.run.services.clock.now_us()
     state.run_id, state.run_name, state.timestamp = call.id, call.display_name, now
     if cache_key is None and state.reason is None and state.message is None:
@@ -371,23 +363,31 @@ def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> Sta
         )
     hooks = call.task.hooks
     if hooks.any():
-        _run_final_hooks(call, hooks, state)
+        run_hooks(call, _hooks_at_end(call, state), state)
     if state.type is StateType.COMPLETED:
         transaction = current_transaction.get()
         if transaction is not None:
             transaction.stage_call(call, state)
         elif hooks.on_commit:
-            run_hooks(call, hooks.on_commit, state)
+            call.run.services.calls.commit_alone(call, state)
         call.run.services.console.flood_line(INFO, f"Task run '{state.run_name}'", f"Finished in state {state!r}")
     elif state.type is not StateType.CANCELLED:
+        if state.reason is Reason.RAISED and isinstance(state._data, BaseException):
+            emit_traceback(call.run, call, state._data)
         emit(call.run, call, ERROR, f"Finished in state {state!r}")
     return count_end(call, state)
+
+
+def sync_end(call: TaskCall) -> Program[None]:
+    """With `durability="strict"`: the end is on the disk before anyone hears of it."""
+    if is_strict(call):
+        yield Block(call.run.services.journal.sync)
 
 
 def count_end(call: TaskCall, state: State) -> State:
     """Let the end of a flow's direct child count for the flow's own."""
     if call.parent is None:
-        call.run.count_state(state.type)
+        call.run.count_state(state)
     return state
 
 
@@ -395,27 +395,19 @@ def end_interrupted(call: TaskCall, interruption: BaseException) -> None:
     """Record that a call was ended from outside."""
     if call.attempt == 0 and call.prefix is None:
         return  # it never began
-    timed = not isinstance(interruption, CancelNow | KeyboardInterrupt)
+    timed = not isinstance(interruption, CancelNow | KeyboardInterrupt | RunCancelled)
     message = "The flow run's time was up." if timed else "Cancelled while it ran."
     reason = Reason.TIMED_OUT if timed else Reason.CANCEL_REQUESTED
     finish(call, State(StateType.CANCELLED, message=message, reason=reason))
 
 
-def _run_final_hooks(call: TaskCall, hooks: Any, state: State) -> None:
-    chosen: Iterable[Any] = ()
+def _hooks_at_end(call: TaskCall, state: State) -> Iterable[Any]:
+    hooks = call.task.hooks
     if state.type is StateType.COMPLETED:
-        chosen = hooks.on_completion
-    elif state.type is StateType.FAILED:
-        chosen = hooks.on_failure
-    elif state.type is StateType.CANCELLED:
-        chosen = hooks.on_cancellation
-    run_hooks(call, chosen, state)
+        return hooks.on_completion
+    return hooks.on_failure if state.type is StateType.FAILED else ()
 
 
 def run_hooks(call: TaskCall, hooks: Iterable[Any], state: State) -> None:
     """Call a user's hooks. One that raises is logged and changes nothing."""
-    for hook in hooks:
-        try:
-            hook(call.task, call, state)
-        except Exception as error:
-            emit(call.run, call, ERROR, f"The hook `{getattr(hook, '__name__', hook)}` raised {describe_error(error)}.")
+    call_hooks(hooks, call.task, state, run=call.run, call=call)

@@ -7,10 +7,10 @@ one, and remembered as a whole once the generator is exhausted; one that its con
 from functools import partial
 from typing import Any
 
+from penstock.core.errors import RunCancelled
 from penstock.core.states import Reason, StateType
-from penstock.engine.bindings import format_name
-from penstock.engine.caching import cache_key_of
 from penstock.engine.interrupts import Interrupted
+from penstock.engine.kept_results import is_persisted, lead, results_of
 from penstock.engine.options import Kind
 from penstock.engine.programs import Block, Emit, Program
 from penstock.engine.runs import TaskCall
@@ -21,14 +21,13 @@ from penstock.engine.task_life import (
     delay_before_retry,
     end_interrupted,
     failure,
-    find_cached,
     finish,
-    inputs_of,
-    is_persisted,
+    prepare,
     recall,
     resolve_inputs,
-    results_of,
+    retry_of,
     run_hooks,
+    sync_end,
     wait_for_retry,
 )
 from penstock.engine.usercalls import NextItem
@@ -37,7 +36,7 @@ from penstock.results.folder import STREAM
 
 def task_stream_life(call: TaskCall) -> Program[State]:
     """Bring a generator task to its end, emitting its items, and return its final state."""
-    run, task = call.run, call.task
+    run = call.run
     try:
         if run.recorded and (state := recall(call)) is not None:
             for item in state.result() or ():
@@ -46,18 +45,14 @@ def task_stream_life(call: TaskCall) -> Program[State]:
         refusal, args, kwargs = yield from resolve_inputs(call)
         if refusal is not None:
             return finish(call, refusal)
-        if task.task_run_name is not None:
-            call.name = format_name(
-                task.task_run_name, inputs_of(call, args, kwargs), what=f"task_run_name of `{task.name}`"
-            )
-        key = None
-        if task.cache_key_fn is not None or task.cache_policy.parts:
-            key = cache_key_of(call, inputs_of(call, args, kwargs))
-            if key is not None and (state := (yield from find_cached(call, key))) is not None:
-                for item in state.result():
-                    yield Emit(item)
-                return finish(call, state, cache_key=key)
-        return finish(call, (yield from _attempts(call, args, kwargs, key)), cache_key=key)
+        state, key = yield from prepare(call, args, kwargs)
+        if state is not None:
+            for item in state.result() if state.is_completed() else ():
+                yield Emit(item)
+            return finish(call, state, cache_key=key)
+        state = finish(call, (yield from _attempts(call, args, kwargs, key)), cache_key=key)
+        yield from sync_end(call)
+        return state
     except GeneratorExit:
         finish(
             call,
@@ -68,7 +63,7 @@ def task_stream_life(call: TaskCall) -> Program[State]:
             ),
         )
         raise
-    except (Interrupted, KeyboardInterrupt) as interruption:
+    except (Interrupted, KeyboardInterrupt, RunCancelled) as interruption:
         end_interrupted(call, interruption)
         raise
 
@@ -112,9 +107,9 @@ def _attempts(call: TaskCall, args: Any, kwargs: Any, key: str | None) -> Progra
         run_hooks(call, task.hooks.on_running, State(StateType.RUNNING, run_id=call.id))
         try:
             made = task.fn(*args, **kwargs)
-            items = made if task.kind is Kind.ASYNC_GENERATOR else iter(made)
+            step = NextItem(run, call, made if task.kind is Kind.ASYNC_GENERATOR else iter(made))
             while True:
-                more, item = yield NextItem(run, call, items)
+                more, item = yield step
                 if not more:
                     return (yield from _remember(call, references if persist else None, key, emitted))
                 if persist:
@@ -134,7 +129,7 @@ def _attempts(call: TaskCall, args: Any, kwargs: Any, key: str | None) -> Progra
         if emitted:
             state.message = (
                 f"{state.message} (after {emitted:,} items, so it was not retried)"
-                if task.retry.retries
+                if retry_of(call).retries
                 else state.message
             )
             return state
@@ -151,7 +146,5 @@ def _remember(call: TaskCall, references: list[str] | None, key: str | None, emi
         manifest = yield Block(lambda: results.put(references, run_id=run.id, serializer=None, key=key))
         state.result_reference = STREAM + manifest
         if key is not None:
-            expiration, now = call.task.cache_expiration, run.services.clock.now_us()
-            expires = None if expiration is None else now + int(expiration.total_seconds() * 1e6)
-            yield Block(lambda: results.put_cached(key, state.result_reference, now=now, expires_at=expires))
+            yield from lead(call, key, state.result_reference)
     return state

@@ -1,21 +1,15 @@
 """Calling the user's function: in its context, within its time, with its prints caught."""
 
 import builtins
+import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from io import StringIO
-from threading import get_ident
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from penstock.engine.context import current_flow_run, current_task_run
-from penstock.engine.interrupts import (
-    CancelNow,
-    await_within,
-    call_within,
-    interrupt_main,
-    interrupt_thread,
-    is_main_thread,
-)
+from penstock.engine.interrupts import CoroutineStopper, Stopper, await_within, call_within
 from penstock.engine.logs import INFO, emit
 from penstock.engine.options import Kind
 
@@ -60,7 +54,9 @@ class CallTaskWithin(CallTask):
             if call.task.isolation == "process":
                 return _call_isolated(call, self.args, self.kwargs)
             if call.task.timeout_seconds is not None:
-                return call_within(call.task.timeout_seconds, super().perform, what=f"Task run `{call.display_name}`")
+                return call_within(
+                    call.task.timeout_seconds, super().perform, what=f"Task run `{call.display_name}`", owner=call.id
+                )
             return super().perform()
 
     async def perform_async(self) -> Any:
@@ -73,7 +69,9 @@ class CallTaskWithin(CallTask):
             if call.task.kind is not Kind.COROUTINE:
                 return self.perform()
             if call.task.timeout_seconds is not None:
-                return await await_within(call.task.timeout_seconds, inner, what=f"Task run `{call.display_name}`")
+                return await await_within(
+                    call.task.timeout_seconds, inner, what=f"Task run `{call.display_name}`", owner=call.id
+                )
             return await inner()
 
 
@@ -89,7 +87,7 @@ class CallFlow:
         seconds = self.run.flow.timeout_seconds
         with _prints_of(self.run, None):
             if seconds is not None:
-                return call_within(seconds, self._call, what=f"Flow run `{self.run.name}`")
+                return call_within(seconds, self._call, what=f"Flow run `{self.run.name}`", owner=self.run.id)
             return self._call()
 
     async def perform_async(self) -> Any:
@@ -98,91 +96,104 @@ class CallFlow:
             if self.run.flow.kind is not Kind.COROUTINE:
                 return self.perform()
             if seconds is not None:
-                return await await_within(seconds, self._call_async, what=f"Flow run `{self.run.name}`")
+                return await await_within(
+                    seconds, self._call_async, what=f"Flow run `{self.run.name}`", owner=self.run.id
+                )
             return await self._call_async()
 
     def _call(self) -> Any:
-        self.run.stop = stop_this_thread()
-        tokens = current_flow_run.set(self.run), current_task_run.set(None)
+        stop = self.run.stop = Stopper()
         try:
-            return self.run.flow.fn(*self.args, **self.kwargs)
+            tokens = current_flow_run.set(self.run), current_task_run.set(None)
+            try:
+                return self.run.flow.fn(*self.args, **self.kwargs)
+            finally:
+                current_flow_run.reset(tokens[0])
+                current_task_run.reset(tokens[1])
         finally:
-            current_flow_run.reset(tokens[0])
             self.run.stop = None
-            current_task_run.reset(tokens[1])
+            stop.is_open = False
+            stop.close()
 
     async def _call_async(self) -> Any:
-        self.run.stop = stop_this_coroutine()
+        stop = self.run.stop = CoroutineStopper()
         tokens = current_flow_run.set(self.run), current_task_run.set(None)
         try:
             return await self.run.flow.fn(*self.args, **self.kwargs)
         finally:
             self.run.stop = None
+            stop.close()
             current_flow_run.reset(tokens[0])
             current_task_run.reset(tokens[1])
 
 
 class NextItem:
-    """Take the next item of a user's generator, within its context. The outcome is (True, item) or (False, None)."""
+    """Take the next item of a user's generator, within its context. The outcome is (True, item) or (False, None).
 
-    __slots__ = ("run", "call", "items")
+    One of these serves all items: a time-out counts what the generator itself takes, and not its consumer.
+    """
+
+    __slots__ = ("run", "call", "items", "left_seconds", "what", "owner")
 
     def __init__(self, run: "FlowRunContext", call: "TaskCall | None", items: Any):
         self.run, self.call, self.items = run, call, items
+        self.left_seconds = run.flow.timeout_seconds if call is None else call.task.timeout_seconds
+        self.what = f"Flow run `{run.name}`" if call is None else f"Task run `{call.display_name}`"
+        self.owner: str = run.id if call is None else call.id
 
     def perform(self) -> tuple[bool, Any]:
-        with _within(self.run, self.call):
+        begun = monotonic()
+        with _within(self.run, self.call, Stopper):
             try:
-                return True, next(self.items)
+                if self.left_seconds is None:
+                    return True, next(self.items)
+                left = max(self.left_seconds, 0.000_1)
+                return True, call_within(left, lambda: next(self.items), what=self.what, owner=self.owner)
             except StopIteration:
                 return False, None
+            finally:
+                self._spend(begun)
 
     async def perform_async(self) -> tuple[bool, Any]:
-        with _within(self.run, self.call):
+        begun = monotonic()
+        with _within(self.run, self.call, CoroutineStopper):
             try:
-                return True, await anext(self.items)
+                if self.left_seconds is None:
+                    return True, await anext(self.items)
+                left = max(self.left_seconds, 0.0)
+                return True, await await_within(left, lambda: anext(self.items), what=self.what, owner=self.owner)
             except StopAsyncIteration:
                 return False, None
+            finally:
+                self._spend(begun)
+
+    def _spend(self, begun: float) -> None:
+        if self.left_seconds is not None:
+            self.left_seconds -= monotonic() - begun
 
 
 class _within:
     """Set the contexts of a run around a step of its generator."""
 
-    __slots__ = ("run", "call", "tokens", "prints")
+    __slots__ = ("run", "call", "stop", "tokens", "prints")
 
-    def __init__(self, run: "FlowRunContext", call: "TaskCall | None"):
-        self.run, self.call = run, call
+    def __init__(self, run: "FlowRunContext", call: "TaskCall | None", stop: type[Stopper] | type[CoroutineStopper]):
+        self.run, self.call, self.stop = run, call, stop() if call is None else None
 
     def __enter__(self) -> None:
+        if self.stop is not None:
+            self.run.stop = self.stop
         self.tokens = current_flow_run.set(self.run), current_task_run.set(self.call)
         self.prints = _prints_of(self.run, self.call)
         self.prints.__enter__()
 
     def __exit__(self, *error: Any) -> None:
+        if self.stop is not None:
+            self.run.stop = None
+            self.stop.close()
         self.prints.__exit__(*error)
         current_flow_run.reset(self.tokens[0])
         current_task_run.reset(self.tokens[1])
-
-
-def stop_this_thread() -> Callable[[], None]:
-    """How somebody else ends what this thread is doing."""
-    if is_main_thread():
-        return lambda: interrupt_main(CancelNow)
-    ident = get_ident()
-    return lambda: interrupt_thread(ident, CancelNow)
-
-
-def stop_this_coroutine() -> Callable[[], None]:
-    """How somebody else ends what this coroutine is doing."""
-    import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
-
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def stop() -> None:
-        if task is not None:
-            loop.call_soon_threadsafe(task.cancel)
-
-    return stop
 
 
 def logs_prints(run: "FlowRunContext", call: "TaskCall | None") -> bool:
@@ -203,7 +214,7 @@ def _print(
 ) -> None:
     """Stands in for `print` once a flow has asked for its prints to be logged; elsewhere it is `print` itself."""
     catch = _catching.get()
-    if catch is None or file is not None:
+    if catch is None or not (file is None or file is sys.stdout or file is sys.stderr):
         _plain_print(*values, sep=sep, end=end, file=file, flush=flush)
         return
     text = StringIO()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import MissingExtra
 from penstock.lake.errors import DatasetNameInvalid
-from penstock.lake.locations import LISTED_MAX, Target, check_location, check_name, list_names, place_in_lake
+from penstock.lake.locations import (
+    LISTED_MAX,
+    Target,
+    check_location,
+    check_name,
+    list_names,
+    place_in_lake,
+    public_location,
+)
 from penstock.lake.options import Options, SchemaMode, Where
 from penstock.lake.runs import current_settings
 from penstock.lake.versions import Mode, Version
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("deltalake", "pyarrow")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Dataset:
     """A named table of the lake, every version of which is kept.
 
@@ -44,8 +52,8 @@ class Dataset:
     """
 
     name: str
-    location: str = ""
     storage_options: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
+    _given: str | None = None
 
     def __init__(
         self,
@@ -55,8 +63,13 @@ class Dataset:
         storage_options: Mapping[str, str] | None = None,
     ):
         object.__setattr__(self, "name", check_name(name))
-        object.__setattr__(self, "location", "" if location is None else check_location(location))
+        object.__setattr__(self, "_given", None if location is None else check_location(location))
         object.__setattr__(self, "storage_options", storage_options)
+
+    @property
+    def location(self) -> str:
+        """Where it lies: its own location, or its place in the lake that the settings name now."""
+        return self._given or place_in_lake(current_settings().effective_lake_path, self.name)
 
     def write(
         self,
@@ -145,6 +158,8 @@ class Dataset:
         filter: "Filter | None" = None,
     ) -> "pd.DataFrame":
         """Read like `read`, into a pandas frame."""
+        if find_spec("pandas") is None:
+            raise MissingExtra("A pandas frame", extra="pandas")
         return self.read(version, as_of, columns, filter).to_pandas()
 
     def history(self, limit: int | None = None) -> list[Version]:
@@ -185,8 +200,14 @@ class Dataset:
         return find_table(self._target()) is not None
 
     def _target(self) -> Target:
-        location = self.location or place_in_lake(current_settings().effective_lake_path, self.name)
-        return Target(name=self.name, location=location, storage_options=self.storage_options)
+        return Target(name=self.name, location=self.location, storage_options=self.storage_options)
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r})"
+            if self._given is None
+            else f"Dataset({self.name!r}, {public_location(self._given)!r})"
+        )
 
 
 def list_datasets(storage_options: Mapping[str, str] | None = None) -> list[Dataset]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from penstock.lake.errors import DatasetNameInvalid
@@ -140,7 +141,10 @@ def _list_remote(lake_path: str, storage_options: Mapping[str, str] | None) -> I
     from obstore import list_with_delimiter  # lazy: obstore, 20 ms
     from obstore.store import from_url  # lazy: obstore, 20 ms
 
-    store = from_url(lake_path, **(storage_options or {}))  # type: ignore[call-overload]  # options differ by store
+    options: dict[str, Any] = dict(storage_options or {})  # Any: they differ by store
+    if "true" in (options.pop("aws_allow_http", None), options.pop("allow_http", None)):
+        options["client_options"] = {"allow_http": True}  # where Delta's name for it is another one
+    store = from_url(lake_path, **options)
     folders = [""]
     while folders:
         folder = folders.pop(0)

@@ -53,8 +53,6 @@ def translated(target: Target, failures: Sequence[Exception] = ()) -> Iterator[N
     """Turn Delta's errors into ours; `failures` are those of the data's own side, which Delta would only quote."""
     try:
         yield
-    except TableNotFoundError:
-        raise
     except Exception as error:
         if failures:
             raise failures[0] from None

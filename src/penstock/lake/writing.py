@@ -29,7 +29,7 @@ PAUSE_SECONDS_MAX = 1.0
 def write(target: Target, data: Any, options: Options) -> Version:
     """Commit data as a new version of a dataset, once. Raises what `Dataset.write` says."""
     check_options(target.label, options)
-    options = replace(options, write_key=options.write_key or next_write_key(target.location))
+    options = replace(options, write_key=options.write_key or next_write_key(target.public_location))
     table, because = find_table(target), ""
     if version := _find_written(target, table, options):
         return version

@@ -1,6 +1,7 @@
 """The orchestrator over a store in this process: a table that says which function answers which request."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from penstock import ports
@@ -8,18 +9,24 @@ from penstock.orchestrator import transitions
 from penstock.ports import LOCAL, Principal, R, Request
 from penstock.store import (
     Store,
+    beginnings,
+    cancellations,
     facts,
     flow_runs,
     flows,
     info,
     ingest,
+    leases,
     moves,
     prune,
     queries,
     states,
     task_runs,
     variables,
+    writers,
 )
+
+WRITERS_KEPT = 10_000
 
 Handler = Callable[[Store, Any, Principal], Any]
 """Takes its own kind of request, which one table of all kinds cannot say."""
@@ -31,14 +38,16 @@ def _within(answer: Callable[[Store, Any, str], Any]) -> Handler:
 
 
 HANDLERS: Mapping[type[Request[Any]], Handler] = {
-    ports.BeginFlowRun: lambda store, request, by: moves.begin_flow_run(store, request, by.workspace, actor=by.name),
+    ports.BeginFlowRun: lambda store, request, by: beginnings.begin_flow_run(
+        store, request, by.workspace, actor=by.name
+    ),
     ports.TakeFlowRun: transitions.take,
     ports.MoveFlowRun: transitions.move,
-    ports.CancelFlowRun: transitions.cancel,
     ports.MarkCrashed: lambda store, request, by: moves.mark_crashed(
         store, request.writer_id, request.message, by.workspace, actor=by.name
     ),
-    ports.FindOpenRuns: _within(moves.find_open_runs),
+    ports.ReapLeases: lambda store, request, by: leases.reap_leases(store, request, by.name),
+    ports.FindOpenRuns: _within(writers.find_open_runs),
     ports.Ingest: _within(ingest.ingest),
     ports.ListRecordedCalls: _within(task_runs.list_recorded_calls),
     ports.FindFlowRuns: _within(flow_runs.find_flow_runs),
@@ -65,21 +74,59 @@ HANDLERS: Mapping[type[Request[Any]], Handler] = {
 }
 
 
+def _supposed_alive(writer_id: str, host: str | None) -> bool:
+    return True
+
+
 class LocalOrchestrator:
     """Answers every verb from a store. Thread-safe as the store is."""
 
-    def __init__(self, store: Store):
-        self._store = store
-        watch = moves.CancellationWatch(store)
-        self._handlers: Mapping[type[Request[Any]], Handler] = {
+    def __init__(self, store: Store, *, is_alive: Callable[[str, str | None], bool] = _supposed_alive):
+        """`is_alive` tells whether a writer that has no lease lives, by its id and host."""
+        self._store, self._is_alive = store, is_alive
+        self._renewed: dict[str, int] = {}
+        watch = cancellations.CancellationWatch(store)
+        self._handlers: dict[type[Request[Any]], Handler] = {
             **HANDLERS,
-            ports.FindCancellations: lambda store, request, by: watch.find(request, by.workspace),
+            ports.CancelFlowRun: self._cancel,
+            ports.FindCancellations: lambda store, request, by: self._find_cancellations(watch, request, by),
         }
 
     def ask(self, request: Request[R], principal: Principal = LOCAL) -> R:
         """Perform a verb. Raises the `PenstockError`s that the verb's docstring names."""
-        answer: R = self._handlers[type(request)](self._store, request, principal)
+        handler = self._handlers.get(type(request)) or self._find_report(type(request))
+        answer: R = handler(self._store, request, principal)
         return answer
+
+    def _cancel(self, store: Store, request: ports.CancelFlowRun, by: Principal) -> ports.MoveOutcome:
+        if request.holder_alive is None:
+            run = flow_runs.get_flow_run(store, ports.GetFlowRun(id=request.id), by.workspace)
+            alive = run.writer_id is not None and self._judge(run.writer_id, run.host, by)
+            request = replace(request, holder_alive=alive)
+        return transitions.cancel(store, request, by)
+
+    def _judge(self, writer_id: str, host: str | None, by: Principal) -> bool:
+        leased = leases.find_lease(self._store, writer_id, by.workspace)
+        return self._is_alive(writer_id, host) if leased is None else leased
+
+    def _find_cancellations(
+        self, watch: cancellations.CancellationWatch, request: ports.FindCancellations, by: Principal
+    ) -> ports.Cancellations:
+        """Asked twice a second by each process with a lease: it is written down four times a lease."""
+        if request.writer_id is not None:
+            now = self._store.now_us()
+            if now - self._renewed.get(request.writer_id, 0) > leases.LEASE_US // 4:
+                leases.renew_lease(self._store, request.writer_id, by.workspace)
+                if len(self._renewed) > WRITERS_KEPT:
+                    self._renewed.clear()
+                self._renewed[request.writer_id] = now
+        return watch.find(request, by.workspace)
+
+    def _find_report(self, verb: type[Request[Any]]) -> Handler:
+        from penstock.orchestrator import reporting  # lazy: 30 ms that no process that runs flows needs
+
+        self._handlers |= reporting.HANDLERS
+        return self._handlers[verb]
 
     def close(self) -> None:
         """Let go of the store's connections."""

@@ -69,9 +69,7 @@ class RemoteOrchestrator:
     ):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingInvalid(
-                f"PENSTOCK_API_URL is {url!r}: expected an address such as http://127.0.0.1:4200/api."
-            )
+            raise SettingInvalid(f"PENSTOCK_API_URL is {url!r}: expected an address such as http://127.0.0.1:4200/api.")
         self.url = url.rstrip("/")
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname, parts.port
@@ -184,7 +182,7 @@ class RemoteOrchestrator:
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
         return ServerUnreachable(
-            f"The server at {self.url} does not answer ({error or type(error).__name__}). "
+            f"The server at {self.url} does not answer ({str(error) or type(error).__name__}). "
             "Start it with `penstock server start`, or unset PENSTOCK_API_URL to run without one."
         )
 

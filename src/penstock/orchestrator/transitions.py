@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from penstock.core.errors import NotFound, RunNotResumable, StoreContended
 from penstock.core.states import Move, Reason, RunState, StateType, Verdict, decide, decide_cancel, decide_take
-from penstock.ports import CancelFlowRun, GetFlowRun, MoveFlowRun, MoveOutcome, Principal, RunTaken, TakeFlowRun
-from penstock.store import Store, flow_runs, moves
+from penstock.ports import CancelFlowRun, MoveFlowRun, MoveOutcome, Principal, RunTaken, TakeFlowRun
+from penstock.store import Store, moves
 from penstock.store.moves import Gathered
 
 COMMIT_ATTEMPTS_MAX = 20
@@ -28,7 +28,7 @@ def cancel(store: Store, request: CancelFlowRun, principal: Principal) -> MoveOu
     """Answer `CancelFlowRun`."""
 
     def rule(gathered: Gathered) -> Verdict:
-        verdict = decide_cancel(gathered.facts, holder_alive=request.holder_alive, at=gathered.now)
+        verdict = decide_cancel(gathered.facts, holder_alive=request.holder_alive is not False, at=gathered.now)
         if not verdict.accepted:
             return verdict
         state = verdict.state
@@ -54,21 +54,30 @@ def cancel(store: Store, request: CancelFlowRun, principal: Principal) -> MoveOu
 def take(store: Store, request: TakeFlowRun, principal: Principal) -> RunTaken:
     """Answer `TakeFlowRun`."""
     reason = Reason.RETRYING if request.state_name == "Retrying" else Reason.RESUMED
+    taken: RunTaken | None = None
+    name: str = request.id
+
+    def rule(gathered: Gathered) -> Verdict:
+        nonlocal name
+        name = gathered.name
+        return decide_take(gathered.facts, holder_alive=request.holder_alive)
 
     def commit(gathered: Gathered, _: RunState) -> bool:
+        nonlocal taken
         state = RunState.of(request.state_name, at=gathered.now, reason=reason, message=request.message)
-        return moves.take_flow_run(store, request, gathered, state, principal.workspace, actor=principal.name)
+        taken = moves.take_flow_run(store, request, gathered, state, principal.workspace, actor=principal.name)
+        return taken is not None
 
     outcome = _propose(
         store,
         request.id,
         principal,
-        rule=lambda gathered: decide_take(gathered.facts, holder_alive=request.holder_alive),
+        rule=rule,
         commit=commit,
     )
-    if not outcome.accepted:
-        raise RunNotResumable(f"Flow run {request.id} cannot be taken over: {outcome.why}.")
-    return RunTaken(run=flow_runs.get_flow_run(store, GetFlowRun(id=request.id), principal.workspace))
+    if taken is None:
+        raise RunNotResumable(f"Flow run `{name}` cannot be taken over: {outcome.why}.")
+    return taken
 
 
 def _propose(

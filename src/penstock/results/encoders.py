@@ -13,7 +13,11 @@ COMPRESSED = "z"
 """Prefix of a tag: the bytes are compressed with zlib."""
 
 JSON_DEPTH_MAX = 50
-_JSON_SCALARS = frozenset({bool, int, str, type(None)})
+JSON_ITEMS_MAX = 1_000_000
+"""Beyond, and where one list stands in many places, a pickle is smaller and quicker."""
+JSON_BITS_MAX = 2_000
+"""Longer whole numbers are not read back by every Python."""
+_JSON_SCALARS = frozenset({bool, str, type(None)})
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -40,7 +44,7 @@ def encode(value: Any, serializer: str | None = None) -> Encoded:
             return _pickle(value)  # lone surrogates
     if kind is bytes:
         return Encoded(BYTES, value)
-    if _is_json_exact(value, 0):
+    if _is_json_exact(value):
         return Encoded(JSON, _dumps(value).encode("utf-8", "surrogatepass"))
     module = kind.__module__.partition(".")[0]
     if module == "pyarrow" and kind.__name__ == "Table":
@@ -77,35 +81,42 @@ def _encode_as(value: Any, serializer: str) -> Encoded:
         return Encoded(COMPRESSED + inner.tag, zlib.compress(inner.data))
     if serializer == "pickle":
         return _pickle(value)
-    if not _is_json_exact(value, 0):
+    if not _is_json_exact(value):
         raise ResultNotStorable(
             f'A result of type {_name(value)} is not exactly JSON. Use `result_serializer="pickle"`, or return dicts, lists, text and numbers.'
         )
     return Encoded(JSON, _dumps(value).encode("utf-8", "surrogatepass"))
 
 
-def _is_json_exact(value: Any, depth: int) -> bool:
+def _is_json_exact(value: Any) -> bool:
+    return _fits_json(value, 0, [JSON_ITEMS_MAX])
+
+
+def _fits_json(value: Any, depth: int, left: list[int]) -> bool:
     kind = type(value)
     if kind in _JSON_SCALARS:
         return True
+    if kind is int:
+        return bool(value.bit_length() <= JSON_BITS_MAX)
     if kind is float:
         return bool(value == value and abs(value) != float("inf"))
-    if depth >= JSON_DEPTH_MAX:
+    if depth >= JSON_DEPTH_MAX or (kind is not list and kind is not dict):
+        return False
+    left[0] -= len(value)
+    if left[0] < 0:
         return False
     if kind is list:
-        return all(_is_json_exact(item, depth + 1) for item in value)
-    if kind is dict:
-        return all(type(key) is str and _is_json_exact(item, depth + 1) for key, item in value.items())
-    return False
+        return all(_fits_json(item, depth + 1, left) for item in value)
+    return all(type(key) is str and _fits_json(item, depth + 1, left) for key, item in value.items())
 
 
 def _pickle(value: Any) -> Encoded:
     try:
         data = pickle.dumps(value, protocol=5)
-        if b"__main__" not in data:
-            return Encoded(PICKLE, data)
     except Exception:  # pickle raises what the object's own hooks raise; cloudpickle has the last word
-        pass
+        data = b"__main__"
+    if b"__main__" not in data:
+        return Encoded(PICKLE, data)
     import cloudpickle  # lazy: 20 ms, for what pickle cannot write
 
     try:
@@ -143,8 +154,27 @@ def _write_frame(frame: Any) -> bytes | None:
         back = table.to_pandas()
     except Exception:  # Arrow says no in many ways; pickle takes what it does not
         return None
-    same = back.dtypes.equals(frame.dtypes) and back.index.equals(frame.index) and type(back.index) is type(frame.index)
-    return _write_table(table) if same and back.columns.equals(frame.columns) else None
+    same = (
+        back.dtypes.equals(frame.dtypes)
+        and _is_same_index(back.index, frame.index)
+        and _is_same_index(back.columns, frame.columns)
+    )
+    return _write_table(table) if same else None
+
+
+def _is_same_index(one: Any, other: Any) -> bool:
+    """Whether two pandas indexes are equal in all that a user can see: `equals` compares values alone."""
+    seen = [
+        (
+            type(index),
+            list(index.names),
+            index.dtype,
+            getattr(index, "freq", None),
+            [level.dtype for level in getattr(index, "levels", ())],
+        )
+        for index in (one, other)
+    ]
+    return bool(seen[0] == seen[1] and one.equals(other))
 
 
 def _read_table(data: bytes) -> Any:

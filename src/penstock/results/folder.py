@@ -15,17 +15,18 @@ import shutil
 from binascii import crc32
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
-from penstock.appendfile import AppendFile, translate
+from penstock.appendfile import AppendFile, sync_folder, translate
 from penstock.core.errors import ResultCorrupt, ResultMissing
 from penstock.core.keys import digest
 from penstock.ports import CachedResult
 from penstock.results.encoders import Encoded, decode, encode
 
 PACKED_BYTES_MAX = 65_536
-PACKS_OPEN_MAX = 256
+PACKS_OPEN_MAX = 128
+"""Each holds two file descriptors; many systems allow a process 1,024."""
 NONE = "none"
 STREAM = "s:"
 """Prefix of the reference to a list of references, one for each item of a stream."""
@@ -62,12 +63,8 @@ class FolderResultStore:
         """Return the value. Raises `ResultMissing` or `ResultCorrupt`, naming the file."""
         if reference == NONE:
             return None
-        kind, place, *rest = reference.split(":")
-        if kind == "p":
-            offset, length, checksum, tag = rest
-            return decode(tag, self._read_packed(place, int(offset), int(length), int(checksum, 16)))
-        length, tag = rest
-        return decode(tag, self._read_file(place, int(length)))
+        tag, data = self._read(reference)
+        return decode(tag, data)
 
     def exists(self, reference: str) -> bool:
         """Tell whether the reference still leads to a whole result."""
@@ -76,11 +73,7 @@ class FolderResultStore:
         if reference.startswith(STREAM):
             return self._exists_stream(reference.removeprefix(STREAM))
         try:
-            kind, place, *rest = reference.split(":")
-            if kind == "p":
-                self._read_packed(place, int(rest[0]), int(rest[1]), int(rest[2], 16))
-            else:
-                self._read_file(place, int(rest[0]))
+            self._read(reference)
         except (ResultMissing, ResultCorrupt):
             return False
         return True
@@ -123,10 +116,18 @@ class FolderResultStore:
         for path in _files(self.root / "shared", ".result"):
             if removed >= limit:
                 break
-            if f"shared/{path.stem}" not in live and path.stat().st_mtime_ns // 1000 < keep_since:
+            if f"shared/{path.stem}" not in live and _written_at(path) < keep_since:
                 path.unlink(missing_ok=True)
                 removed += 1
+        self._remove_drafts(keep_since)
         return removed
+
+    def _remove_drafts(self, keep_since: int) -> None:
+        """Drop what processes that died were writing."""
+        for folder in ("cache", "shared"):
+            for path in (self.root / folder).glob(".*"):
+                if _written_at(path) < keep_since:
+                    path.unlink(missing_ok=True)
 
     def _names_of(self, reference: str) -> list[str]:
         """The files that a reference leads to."""
@@ -178,23 +179,21 @@ class FolderResultStore:
             if not path.exists():
                 break
         pack = self._packs[run_id] = AppendFile(path)
+        if self._strict:
+            _sync_name(path)
         return pack
 
     def _put_file(self, encoded: Encoded, folder: str) -> str:
         name = f"{folder}/{blake2b(encoded.data, digest_size=16).hexdigest()}"
         path = self.root / f"{name}.result"
-        try:
-            whole = path.stat().st_size == len(encoded.data)
-        except FileNotFoundError:
-            whole = False
-        if not whole:
+        if not _is_whole(path, encoded.data):
             self._write_whole(path, encoded.data)
         return f"f:{name}:{len(encoded.data)}:{encoded.tag}"
 
     def _write_whole(self, path: Path, data: bytes) -> None:
         """Write a file so that others see all of it or nothing."""
         _make_folder(path.parent)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{id(data):x}")
+        draft = path.with_name(f".{path.name}.{self._writer[-12:]}.{get_ident():x}")  # this thread's own
         try:
             with open(draft, "wb") as file:
                 file.write(data)
@@ -202,9 +201,27 @@ class FolderResultStore:
                     file.flush()
                     os.fsync(file.fileno())
             os.replace(draft, path)
-        except OSError as error:
+            if self._strict:
+                _sync_name(path)
+        except BaseException as error:
             draft.unlink(missing_ok=True)
-            raise translate(error, path) from error
+            if isinstance(error, OSError):
+                raise translate(error, path) from error
+            raise
+
+    def _read(self, reference: str) -> tuple[str, bytes]:
+        """The encoder's tag and the bytes that a reference leads to."""
+        try:
+            match reference.split(":"):
+                case ["p", place, offset, length, checksum, tag]:
+                    return tag, self._read_packed(place, int(offset), int(length), int(checksum, 16))
+                case ["f", name, length, tag]:
+                    return tag, self._read_file(name, int(length))
+        except ValueError:
+            pass  # not what `put` writes
+        raise ResultMissing(
+            f"`{reference:.200}` leads to no result in {self.root}. Run the task again to make it anew."
+        )
 
     def _read_packed(self, place: str, offset: int, length: int, checksum: int) -> bytes:
         path = self.root / "runs" / f"{place}.pack"
@@ -241,19 +258,50 @@ def _read_entry(path: Path) -> CachedResult | None:
     """An entry of the cache index, or none if it is absent or torn."""
     try:
         entry = json.loads(path.read_bytes())
+        expires = entry["expires_at"]
         return CachedResult(
-            reference=entry["reference"], created_at=entry["created_at"], expires_at=entry["expires_at"]
+            reference=str(entry["reference"]),
+            created_at=int(entry["created_at"]),
+            expires_at=None if expires is None else int(expires),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _is_whole(path: Path, data: bytes) -> bool:
+    """Whether a file holds just this; if so it counts as written now, so that no pruning takes it for an old one."""
+    try:
+        if path.read_bytes() != data:
+            return False
+        os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
+def _written_at(path: Path) -> int:
+    """Microseconds UTC; for ever ahead if the file is gone."""
+    try:
+        return path.stat().st_mtime_ns // 1000
+    except FileNotFoundError:
+        return 1 << 63
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
     return sorted(folder.glob(f"*{suffix}")) if folder.is_dir() else []
 
 
+def _sync_name(path: Path) -> None:
+    """Bring a new file's name to the disk, and that of its folder, which may be new as well."""
+    for folder in path.parents[:2]:
+        sync_folder(folder)
+
+
 def _make_folder(folder: Path) -> None:
+    """Make a folder and what is missing above it, each for its owner only, as `parents=True` would not."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.is_dir():
+            _make_folder(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise translate(error, folder) from error

@@ -4,6 +4,7 @@ Loads with the engine at the first run; `Task` finds it through the run's servic
 """
 
 from collections.abc import Generator, Mapping, Sequence
+from io import IOBase
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import InvalidDefinition, MappingMismatch
@@ -13,15 +14,18 @@ from penstock.engine.context import current_task_run
 from penstock.engine.execution import submit
 from penstock.engine.futures import FutureList, is_future
 from penstock.engine.options import FlowOptions, Kind
-from penstock.engine.programs import drive, drive_async, drive_stream, drive_stream_async
+from penstock.engine.programs import drive, drive_async, drive_stream, drive_stream_async, rename
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.states import State
 from penstock.engine.task_life import task_life
 from penstock.engine.task_streams import task_stream_life
 from penstock.sdk.flows import Flow
+from penstock.sdk.transactions import commit_alone
 
 if TYPE_CHECKING:
     from penstock.sdk.tasks import Task
+
+__all__ = ["call_alone", "call_task", "commit_alone", "map_task", "submit_task"]
 
 MAP_CALLS_MAX = 1_000_000
 
@@ -100,7 +104,7 @@ def call_alone(subject: "Task[Any, Any]", args: Sequence[Any], kwargs: dict[str,
 
 def _call_coloured(call: "TaskCall", kind: Kind, *, return_state: bool) -> Any:
     if kind is Kind.COROUTINE:
-        return _await_call(call, return_state=return_state)
+        return rename(_await_call(call, return_state=return_state), call.task.name)
     if kind is Kind.GENERATOR:
         return _iterate(call)
     return _iterate_async(call)
@@ -170,14 +174,17 @@ def _items_of(value: Any) -> list[Any] | None:
         return None if inner is None else [type(value)(item) for item in inner]
     if is_future(value):
         return _items_of(value.result())
-    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
-        return None
-    if type(value).__module__.partition(".")[0] in ("pandas", "pyarrow") and type(value).__name__ in (
-        "DataFrame",
-        "Table",
-    ):
-        return None
-    return list(value)
+    return None if _is_one_value(value) else list(value)
+
+
+def _is_one_value(value: Any) -> bool:
+    """Whether every call gets the value whole: what is no collection of items to people, whatever Python can iterate over."""
+    if isinstance(value, str | bytes | bytearray | Mapping | type | IOBase) or not hasattr(value, "__iter__"):
+        return True
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in ("pandas", "pyarrow", "polars"):
+        return kind.__name__ in ("DataFrame", "Table", "LazyFrame")
+    return hasattr(kind, "model_fields")  # a pydantic model
 
 
 def _constant(value: Any) -> Any:

@@ -1,9 +1,11 @@
 """What runs in a child process: one call after another, each from a packed description, each record sent back at once."""
 
+import os
 import pickle
 import random
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -24,6 +26,8 @@ from penstock.engine.task_life import describe_error
 from penstock.engine.usercalls import CallTaskWithin
 from penstock.results.folder import FolderResultStore
 from penstock.sdk import calls
+from penstock.sdk.logging import capture_loggers
+from penstock.settings import Settings
 
 INLINE_BYTES_MAX = 64 * 1024
 
@@ -32,6 +36,8 @@ class RelayJournal:
     """Stands where the journal stands: sends what is recorded to the process that owns the run."""
 
     def __init__(self, pipe: Connection):
+        self.is_foreign = False
+        self.limits: Mapping[str, int] = {}  # the owner takes slots before it sends a call
         self._pipe = pipe
         self._lock = Lock()
 
@@ -48,6 +54,9 @@ class RelayJournal:
         """Send anything else."""
         with self._lock:
             self._pipe.send_bytes(pickle.dumps(message, protocol=5))
+
+    def sync(self) -> None:
+        """The owner brings it to the disk, before anyone hears of the call's end."""
 
     def flush(self, timeout_seconds: float | None = None) -> None:
         """What was sent is with the owner."""
@@ -80,14 +89,14 @@ def main(fd: int) -> None:
     """Run calls until the parent closes the pipe."""
     pipe = Connection(fd)
     journal = RelayJournal(pipe)
-    defined: dict[int, Any] = {}
+    here = _Here(journal)
     while True:
         try:
             payload = pipe.recv_bytes()
         except (EOFError, OSError):
             return
         try:
-            state = _run(payload, journal, defined)
+            state = _run(payload, here)
         except BaseException as error:
             state = State(StateType.FAILED, message=describe_error(error), data=error, reason=Reason.RAISED)
         try:
@@ -96,9 +105,29 @@ def main(fd: int) -> None:
             return
 
 
-def _run(payload: bytes, journal: RelayJournal, defined: dict[int, Any]) -> State:
+@dataclass
+class _Here:
+    """What this process keeps from one call to the next."""
+
+    journal: RelayJournal
+    defined: dict[int, Any] = field(default_factory=dict)
+    stores: dict[tuple[str, bool], FolderResultStore] = field(default_factory=dict)
+
+    def open_results(self, settings: Settings, storage: Any, *, strict: bool) -> Any:
+        """As the owner opens them."""
+        if storage is not None and not isinstance(storage, str | os.PathLike):
+            return storage  # a result store of the user's own
+        place = str(settings.effective_results_path if storage is None else storage).removeprefix("file://")
+        key = os.path.abspath(os.path.expanduser(place)), strict
+        if key not in self.stores:
+            writer = f"{host_name()}-{random.randbytes(6).hex()}"
+            self.stores[key] = FolderResultStore(Path(key[0]), writer=writer, strict=strict)
+        return self.stores[key]
+
+
+def _run(payload: bytes, here: _Here) -> State:
     content = pickle.loads(payload)
-    call = _rebuild(content, journal, defined)
+    call = _rebuild(content, here)
     token = current_flow_run.set(call.run)
     try:
         if content["bare"]:
@@ -110,7 +139,8 @@ def _run(payload: bytes, journal: RelayJournal, defined: dict[int, Any]) -> Stat
         return drive(life_of(call))
     finally:
         current_flow_run.reset(token)
-        call.run.results.close_run(call.run.id)  # type: ignore[attr-defined]  # a folder store
+        for store in here.stores.values():
+            store.close_run(call.run.id)
 
 
 def _call_bare(call: TaskCall) -> State:
@@ -127,8 +157,8 @@ def _call_bare(call: TaskCall) -> State:
     return State(StateType.COMPLETED, data=value)
 
 
-def _rebuild(content: dict[str, Any], journal: RelayJournal, defined: dict[int, Any]) -> TaskCall:
-    run = _rebuild_run(content, journal, defined)
+def _rebuild(content: dict[str, Any], here: _Here) -> TaskCall:
+    run = _rebuild_run(content, here)
     parent = None
     if content["parent"] is not None:
         task, task_id, id, ordinal = content["parent"]
@@ -167,25 +197,26 @@ def _rebuild(content: dict[str, Any], journal: RelayJournal, defined: dict[int, 
     return call
 
 
-def _rebuild_run(content: dict[str, Any], journal: RelayJournal, defined: dict[int, Any]) -> FlowRunContext:
+def _rebuild_run(content: dict[str, Any], here: _Here) -> FlowRunContext:
     settings = content["settings"]
+    capture_loggers(settings.extra_loggers)
     run_id, epoch, flow, name, tags, code_version, created_at, parameters, log_prints = content["run"]
     services = Services(
         settings=settings,
         orchestrator=None,  # type: ignore[arg-type]  # a child asks nobody: it reports to its owner
-        journal=journal,  # type: ignore[arg-type]  # stands in for it
-        results=_results(settings),
+        journal=here.journal,  # type: ignore[arg-type]  # stands in for it
+        results=here.open_results(settings, None, strict=settings.durability == "strict"),
         clock=ChildClock(),
-        console=RelayConsole(journal),  # type: ignore[arg-type]  # stands in for it
+        console=RelayConsole(here.journal),  # type: ignore[arg-type]  # stands in for it
         principal=content["principal"],
         entropy=random.randbytes,
         chance=random.random,
         sleep=None,
         watch=lambda run: lambda: None,
-        open_results=lambda storage: _results(settings) if storage is None else storage,
+        open_results=lambda storage, strict: here.open_results(settings, storage, strict=strict),
         default_runner=InlineTaskRunner(),
         calls=calls,
-        defined=defined,
+        defined=here.defined,
     )
     run = FlowRunContext(
         id=run_id,
@@ -199,16 +230,9 @@ def _rebuild_run(content: dict[str, Any], journal: RelayJournal, defined: dict[i
         code_version=code_version,
         created_at=created_at,
     )
-    run.parameters, run.log_prints = parameters, log_prints
+    run.parameters = {name: pickle.loads(data) for name, data in parameters.items()}
+    run.log_prints = log_prints
     return run
-
-
-def _results(settings: Any) -> FolderResultStore:
-    return FolderResultStore(
-        Path(settings.effective_results_path),
-        writer=f"{host_name()}-{random.randbytes(6).hex()}",
-        strict=settings.durability == "strict",
-    )
 
 
 def _pack_state(state: State) -> bytes:

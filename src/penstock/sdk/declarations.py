@@ -3,7 +3,8 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from penstock.core.errors import InvalidDefinition, ReservedParameter
@@ -21,6 +22,8 @@ def check_function(fn: Any, *, decorator: str) -> Callable[..., Any]:
         raise InvalidDefinition(
             f"Put @{type(fn).__name__} above @{decorator}, so that it wraps the decorated function."
         )
+    if hasattr(fn, "options") and hasattr(fn, "fn"):
+        raise InvalidDefinition(f"{fn!r} is decorated already; write one of @flow and @task, once.")
     if not callable(fn):
         raise InvalidDefinition(f"@{decorator} decorates functions, not {fn!r:.100}.")
     if isinstance(fn, type):
@@ -114,11 +117,53 @@ def check_timeout(seconds: Any) -> float | None:
     return float(seconds)
 
 
-def check_choice(value: Any, choices: Iterable[str], *, what: str) -> Any:
-    """Check an option that takes one of some words. Raises `InvalidDefinition`."""
-    if value is not None and value not in tuple(choices):
-        raise InvalidDefinition(f"`{what}` must be one of {', '.join(choices)}; got {value!r}.")
-    return value
+_SHAPES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(
+        ("persist_result", "log_prints"), ("true, false or None", lambda v: v is None or isinstance(v, bool))
+    ),
+    **dict.fromkeys(
+        ("cache_result_in_memory", "refresh_cache", "validate_parameters"),
+        ("true or false", lambda v: isinstance(v, bool)),
+    ),
+    **dict.fromkeys(
+        ("version", "description", "result_storage_key"), ("text or None", lambda v: v is None or isinstance(v, str))
+    ),
+    **dict.fromkeys(("cache_key_fn", "retry_condition_fn"), ("a function or None", lambda v: v is None or callable(v))),
+    **dict.fromkeys(
+        ("flow_run_name", "task_run_name"),
+        ("a template or a function", lambda v: v is None or isinstance(v, str) or callable(v)),
+    ),
+    "cache_expiration": (
+        "a timedelta above 0, such as timedelta(days=1)",
+        lambda v: v is None or (isinstance(v, timedelta) and v > timedelta()),
+    ),
+    "durability": ("batched or strict", lambda v: v in (None, "batched", "strict")),
+    "isolation": ("thread or process", lambda v: v in ("thread", "process")),
+    "result_serializer": (
+        "json, pickle, compressed/json or compressed/pickle",
+        lambda v: v in (None, "json", "pickle", "compressed/json", "compressed/pickle"),
+    ),
+}
+
+
+def check_known(given: Iterable[str], known: Collection[str], *, decorator: str) -> None:
+    """Refuse options that the decorator does not have. Raises `InvalidDefinition`."""
+    unknown = sorted(set(given) - set(known))
+    if not unknown:
+        return
+    from difflib import get_close_matches  # lazy: for a mistake only
+
+    near = get_close_matches(unknown[0], known, n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    raise InvalidDefinition(f"@{decorator} has no option `{unknown[0]}`.{hint} It has: {', '.join(sorted(known))}.")
+
+
+def check_shapes(given: Mapping[str, Any]) -> None:
+    """Check the options whose values are of a few kinds only. Raises `InvalidDefinition`."""
+    for name, value in given.items():
+        expected, fits = _SHAPES.get(name, ("", lambda _: True))
+        if not fits(value):
+            raise InvalidDefinition(f"`{name}` must be {expected}, got {value!r:.100}.")
 
 
 def check_hooks(**given: Any) -> Hooks:

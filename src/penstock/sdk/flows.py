@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import update_wrapper
+from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from penstock.core.errors import InvalidDefinition
@@ -10,18 +11,21 @@ from penstock.core.retries import Delays
 from penstock.engine.bindings import bind_arguments
 from penstock.engine.options import FlowOptions
 from penstock.sdk.declarations import (
-    check_choice,
     check_function,
     check_hooks,
+    check_known,
     check_name,
     check_parameters,
     check_retry,
+    check_shapes,
+    check_tags,
     check_timeout,
     entrypoint_of,
     kind_of,
     name_of,
 )
 from penstock.sdk.parameters import Signature
+from penstock.sdk.travel import reduce
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +38,8 @@ class Flow(Generic[P, R]):
 
     def __init__(self, options: FlowOptions):
         self.options = options
-        self.signature = Signature(options.fn, options.name)
+        self.signature = Signature(options.fn, options.name, validates=options.validate_parameters)
+        self._bound_signature: Signature | None = None
         update_wrapper(self, options.fn)
 
     @property
@@ -46,6 +51,16 @@ class Flow(Generic[P, R]):
     def name(self) -> str:
         """The flow's name."""
         return self.options.name
+
+    @property
+    def description(self) -> str | None:
+        """What the flow is for: what was declared, or the function's docstring."""
+        return self.options.description
+
+    @property
+    def version(self) -> str | None:
+        """The flow's version, as declared."""
+        return self.options.version
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the flow here and return what it returns; with `return_state=True` its final state.
@@ -79,11 +94,20 @@ class Flow(Generic[P, R]):
         """The flow's parameters as JSON Schema."""
         return self.signature.schema()
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else _BoundFlow(self, instance)
+    def __get__(self, instance: Any, owner: type | None = None) -> "Flow[Any, R]":
+        """The flow as a method of an instance (or class), which is no parameter of it."""
+        if instance is None:
+            return self
+        bound: Flow[Any, R] = Flow(replace(self.options, fn=MethodType(self.options.fn, instance)))
+        if self._bound_signature is None:  # the same for all instances, and dear
+            self._bound_signature = Signature(
+                MethodType(self.options.fn, object()), self.name, validates=self.options.validate_parameters
+            )
+        bound.signature = self._bound_signature
+        return bound
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Flow, (self.options,)
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return reduce(self, Flow, self.options)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name}>"
@@ -112,19 +136,6 @@ class Flow(Generic[P, R]):
         hooks = self.options.hooks
         self.options = replace(self.options, hooks=replace(hooks, **{name: (*getattr(hooks, name), hook)}))
         return hook
-
-
-class _BoundFlow:
-    """A flow that is a method, with the instance that it was taken from."""
-
-    def __init__(self, subject: Flow[Any, Any], instance: Any):
-        self._flow, self._instance = subject, instance
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._flow(self._instance, *args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._flow, name)
 
 
 @overload
@@ -176,6 +187,7 @@ def flow(__fn: Any = None, **options: Any) -> Any:
     if __fn is None:
         return lambda fn: flow(fn, **options)
     fn = check_function(__fn, decorator="flow")
+    check_shapes(options)
     check_parameters(fn, decorator="flow", reserved=RESERVED)
     kind = kind_of(fn)
     name = options.pop("name", None)
@@ -190,7 +202,14 @@ def flow(__fn: Any = None, **options: Any) -> Any:
     return Flow(_with_options(base, options))
 
 
-_KNOWN = frozenset(f.name for f in fields(FlowOptions)) - {"fn", "kind", "retry", "hooks", "entrypoint"} | {
+_KNOWN = frozenset(f.name for f in fields(FlowOptions)) - {
+    "fn",
+    "kind",
+    "retry",
+    "retries_said",
+    "hooks",
+    "entrypoint",
+} | {
     "retries",
     "retry_delay_seconds",
     "retry_jitter_factor",
@@ -204,26 +223,20 @@ _HOOKS = ("on_running", "on_completion", "on_failure", "on_cancellation", "on_cr
 
 
 def _with_options(base: FlowOptions, given: Mapping[str, Any]) -> FlowOptions:
-    unknown = sorted(set(given) - _KNOWN)
-    if unknown:
-        raise InvalidDefinition(f"@flow has no option `{unknown[0]}`. It has: {', '.join(sorted(_KNOWN))}.")
+    check_known(given, _KNOWN, decorator="flow")
+    check_shapes(given)
     changed = dict(given)
     if "name" in changed:
         changed["name"] = check_name(changed["name"], what="flow")
     if "timeout_seconds" in changed:
         changed["timeout_seconds"] = check_timeout(changed["timeout_seconds"])
     if "tags" in changed:
-        changed["tags"] = frozenset(changed["tags"] or ())
-    check_choice(changed.get("durability"), ("batched", "strict"), what="durability")
-    check_choice(
-        changed.get("result_serializer"),
-        ("json", "pickle", "compressed/json", "compressed/pickle"),
-        what="result_serializer",
-    )
+        changed["tags"] = check_tags(changed["tags"])
     if "task_runner" in changed:
         changed["task_runner"] = _check_runner(changed["task_runner"])
     policy = base.retry
     if any(name in changed for name in ("retries", "retry_delay_seconds", "retry_jitter_factor")):
+        changed["retries_said"] = base.retries_said or changed.get("retries") is not None
         changed["retry"] = check_retry(
             changed.pop("retries", None),
             changed.pop("retry_delay_seconds", policy.delays or None),

@@ -18,14 +18,14 @@ from penstock.engine.context import current_flow_run, current_tags, current_task
 from penstock.engine.flow_life import Launch, flow_life, list_recorded, subflow_identity
 from penstock.engine.interrupts import accept_interrupts
 from penstock.engine.options import Kind
-from penstock.engine.programs import drive, drive_async, drive_stream, drive_stream_async
+from penstock.engine.programs import drive, drive_async, drive_stream, drive_stream_async, rename
 from penstock.engine.runs import FlowRunContext
 from penstock.engine.services import Services
 from penstock.engine.states import State
-from penstock.ports import GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
+from penstock.ports import FlowRun, GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
 from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
-from penstock.sdk.parameters import describe, restore
+from penstock.sdk.parameters import restore
 
 AnyFlow = Flow[Any, Any]
 
@@ -45,8 +45,12 @@ def resume_flow(subject: AnyFlow, run_id: str, *, allow_code_change: bool, retur
     """Go on with a run in a new epoch; see `Flow.resume`."""
     services = wiring.services()
     services.journal.flush()
-    taken, recorded, changed = _take(subject, services, RunId(parse_id(run_id)), allow_code_change)
-    named = restore(taken.run.parameters or {}, services.results.get)
+    wiring.sweep_dead_writers()  # what the run's dead process recorded last is in its journal
+    run = services.orchestrator.ask(GetFlowRun(id=RunId(parse_id(run_id))), services.principal)
+    changed = _check_resumable(subject, run, allow_code_change)
+    results = services.open_results(subject.options.result_storage, False)
+    named = restore(run.parameters or {}, results.get)
+    taken, recorded = _take(subject, services, run)
     launch = make_launch(subject, services, named, run_id=taken.run.id, name=taken.run.name)
     return _drive(replace(launch, taken=taken, recorded=recorded, code_changed=changed), return_state=return_state)
 
@@ -68,7 +72,7 @@ def make_launch(
         tags=current_tags.get() | options.tags,
         code_version=code_version_of(options.fn),
         validate=subject.signature.validate if options.validate_parameters else dict,
-        describe=describe,
+        describe=subject.signature.describe,
         spread=partial(spread_arguments, options.fn),
         rename=partial(_name_run, subject) if name is None else lambda _: None,
     )
@@ -105,7 +109,7 @@ def _name_run(subject: AnyFlow, parameters: Mapping[str, Any]) -> str | None:
 def _drive(launch: Launch, *, return_state: bool) -> Any:
     kind = launch.flow.kind
     if kind is Kind.COROUTINE:
-        return _drive_async(launch, return_state=return_state)
+        return rename(_drive_async(launch, return_state=return_state), launch.flow.name)
     if kind is Kind.GENERATOR:
         return _iterate(launch)
     if kind is Kind.ASYNC_GENERATOR:
@@ -137,10 +141,8 @@ async def _iterate_async(launch: Launch) -> AsyncIterator[Any]:
         raise ended[0].error()
 
 
-def _take(
-    subject: AnyFlow, services: Services, run_id: RunId, allow_code_change: bool
-) -> tuple[RunTaken, dict[str, RecordedCall], bool]:
-    run = services.orchestrator.ask(GetFlowRun(id=run_id), services.principal)
+def _check_resumable(subject: AnyFlow, run: FlowRun, allow_code_change: bool) -> bool:
+    """Whether the flow's code changed since the run began. Raises `RunNotResumable`."""
     if run.flow_name != subject.name:
         raise RunNotResumable(f"Run `{run.name}` is of flow `{run.flow_name}`, not of `{subject.name}`.")
     version = code_version_of(subject.fn)
@@ -150,12 +152,16 @@ def _take(
             f"The code of flow `{subject.name}` changed since run `{run.name}` began. Resume with --allow-code-change "
             "(allow_code_change=True): tasks whose source changed, and what depends on them, then run again."
         )
+    return changed
+
+
+def _take(subject: AnyFlow, services: Services, run: FlowRun) -> tuple[RunTaken, dict[str, RecordedCall]]:
     request = TakeFlowRun(
-        id=run_id,
+        id=run.id,
         writer=services.journal.hello(),
         holder_alive=wiring.holder_alive(run),
         message="Resumed.",
-        code_version=version,
+        code_version=code_version_of(subject.fn),
     )
     taken = services.orchestrator.ask(request, services.principal)
-    return taken, list_recorded(services, run_id), changed
+    return taken, list_recorded(services, run.id)

@@ -24,12 +24,22 @@ class RunLogAdapter(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic
 
 
 class RunLogHandler(logging.Handler):
-    """Sends standard log records to the run that this code is part of, if there is one."""
+    """Sends standard log records to the run that this code is part of, if there is one.
+
+    One for a logger that the settings name (`captured`) does so only in runs whose settings name it.
+    """
+
+    def __init__(self, captured: str | None = None):
+        super().__init__()
+        self._captured = captured
 
     def emit(self, record: logging.LogRecord) -> None:
         run = current_flow_run.get()
-        if run is None:
+        if run is None or getattr(record, "penstock_kept", False):
             return
+        if self._captured is not None and self._captured not in run.services.settings.extra_loggers:
+            return
+        record.penstock_kept = True  # a logger and the one above it may both be named
         try:
             message = self.format(record)
         except Exception:  # the user's own arguments do not fit the user's own format
@@ -64,8 +74,8 @@ def capture_loggers(names: tuple[str, ...]) -> None:
     """Let the lines of these standard loggers belong to the run in which they are logged (setting `extra_loggers`)."""
     for name in names:
         logger = logging.getLogger(name)
-        if not any(isinstance(handler, RunLogHandler) for handler in logger.handlers):
-            logger.addHandler(_handler())
+        if not _is_ours(logger):
+            logger.addHandler(_handler(captured=name))
             if logger.level == logging.NOTSET:
                 logger.setLevel(logging.INFO)
 
@@ -81,14 +91,18 @@ def disable_run_logger() -> Iterator[None]:
 
 
 def _prepare(logger: logging.Logger) -> logging.Logger:
-    if not logger.handlers:
+    if not _is_ours(logger):
         logger.addHandler(_handler())
         logger.propagate = False
         logger.setLevel(1)
     return logger
 
 
-def _handler() -> RunLogHandler:
-    handler = RunLogHandler()
+def _is_ours(logger: logging.Logger) -> bool:
+    return any(isinstance(handler, RunLogHandler) for handler in logger.handlers)
+
+
+def _handler(captured: str | None = None) -> RunLogHandler:
+    handler = RunLogHandler(captured)
     handler.setFormatter(_FORMAT)
     return handler

@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.core.ids import as_uuid_text
 from penstock.engine.context import current_flow_run, current_task_run
+from penstock.engine.task_life import parameters_of
 
 
 class RuntimeNamespace:
@@ -25,6 +26,9 @@ class RuntimeNamespace:
             raise AttributeError(f"penstock.runtime.{self._name} has {', '.join(self._attributes)}, not `{attribute}`")
         given = os.environ.get(f"PENSTOCK__RUNTIME__{self._name.upper()}__{attribute.upper()}")
         return given if given is not None else self._attributes[attribute]()
+
+    def __reduce__(self) -> str:
+        return self._name  # by name: it reads the run that is current where it is read
 
     def __dir__(self) -> list[str]:
         return sorted(self._attributes)
@@ -78,6 +82,6 @@ task_run = RuntimeNamespace(
         "task_name": _of_task(lambda call: call.task.name),
         "tags": _of_task(lambda call: sorted(call.tags)),
         "run_count": _of_task(lambda call: call.attempt),
-        "parameters": _of_task(lambda call: dict(call.inputs or {})),
+        "parameters": _of_task(lambda call: dict(parameters_of(call))),
     },
 )

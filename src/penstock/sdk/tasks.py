@@ -14,18 +14,20 @@ from penstock.engine.annotations import unmapped
 from penstock.engine.context import current_flow_run
 from penstock.engine.options import TaskOptions
 from penstock.sdk.declarations import (
-    check_choice,
     check_function,
     check_hooks,
+    check_known,
     check_name,
     check_parameters,
     check_retry,
+    check_shapes,
     check_tags,
     check_timeout,
     key_of,
     kind_of,
     name_of,
 )
+from penstock.sdk.travel import reduce
 
 if TYPE_CHECKING:
     from penstock.engine.futures import Future, FutureList
@@ -52,6 +54,16 @@ class Task(Generic[P, R]):
     def name(self) -> str:
         """The task's name."""
         return self.options.name
+
+    @property
+    def description(self) -> str | None:
+        """What the task does: what was declared, or the function's docstring."""
+        return self.options.description
+
+    @property
+    def version(self) -> str | None:
+        """The task's version, as declared."""
+        return self.options.version
 
     @property
     def tags(self) -> frozenset[str]:
@@ -105,8 +117,8 @@ class Task(Generic[P, R]):
             return self
         return BoundTask(self, instance)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Task, (self.options,)
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return reduce(self, Task, self.options)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -155,6 +167,9 @@ class BoundTask:
     def map(self, *args: Any, **kwargs: Any) -> "FutureList[Any]":
         """As `Task.map`."""
         return self._task.map(unmapped(self._instance), *args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BoundTask, (self._task, self._instance)
 
     def __getattr__(self, name: str) -> Any:
         if name == "fn":
@@ -222,7 +237,7 @@ def task(__fn: Any = None, **options: Any) -> Any:
     return Task(_make_options(check_function(__fn, decorator="task"), options))
 
 
-_KNOWN = frozenset(f.name for f in fields(TaskOptions)) - {"fn", "kind", "key", "retry", "hooks"} | {
+_KNOWN = frozenset(f.name for f in fields(TaskOptions)) - {"fn", "kind", "key", "retry", "retries_said", "hooks"} | {
     "retries",
     "retry_delay_seconds",
     "retry_jitter_factor",
@@ -235,9 +250,8 @@ _KNOWN = frozenset(f.name for f in fields(TaskOptions)) - {"fn", "kind", "key", 
 
 
 def _make_options(fn: Callable[..., Any], given: Mapping[str, Any]) -> TaskOptions:
-    unknown = sorted(set(given) - _KNOWN)
-    if unknown:
-        raise InvalidDefinition(f"@task has no option `{unknown[0]}`. It has: {', '.join(sorted(_KNOWN))}.")
+    check_known(given, _KNOWN, decorator="task")
+    check_shapes(given)
     check_parameters(fn, decorator="task", reserved=RESERVED)
     name = given.get("name")
     options = dict(given)
@@ -254,9 +268,8 @@ def _make_options(fn: Callable[..., Any], given: Mapping[str, Any]) -> TaskOptio
 
 
 def _with_options(base: TaskOptions, given: Mapping[str, Any]) -> TaskOptions:
-    unknown = sorted(set(given) - _KNOWN)
-    if unknown:
-        raise InvalidDefinition(f"@task has no option `{unknown[0]}`. It has: {', '.join(sorted(_KNOWN))}.")
+    check_known(given, _KNOWN, decorator="task")
+    check_shapes(given)
     changed = dict(given)
     if "name" in changed:
         changed["name"] = check_name(changed["name"], what="task")
@@ -265,12 +278,7 @@ def _with_options(base: TaskOptions, given: Mapping[str, Any]) -> TaskOptions:
     if "timeout_seconds" in changed:
         changed["timeout_seconds"] = check_timeout(changed["timeout_seconds"])
     if "when" in changed:
-        check_choice(changed["when"], [rule.value for rule in When], what="when")
-        changed["when"] = When(changed["when"])
-    if "durability" in changed:
-        check_choice(changed["durability"], ("batched", "strict"), what="durability")
-    if "isolation" in changed:
-        check_choice(changed["isolation"], ("thread", "process"), what="isolation")
+        changed["when"] = _check_rule(changed["when"])
     if "cache_policy" in changed:
         policy = changed["cache_policy"]
         if policy is not None and not isinstance(policy, CachePolicy):
@@ -278,20 +286,15 @@ def _with_options(base: TaskOptions, given: Mapping[str, Any]) -> TaskOptions:
                 f"`cache_policy` must be made of INPUTS, TASK_SOURCE, RUN_ID, FLOW_PARAMETERS or NO_CACHE, got {policy!r:.100}."
             )
         changed["cache_policy"] = policy or NO_CACHE
-    if changed.get("result_serializer") is not None:
-        check_choice(
-            changed["result_serializer"],
-            ("json", "pickle", "compressed/json", "compressed/pickle"),
-            what="result_serializer",
-        )
-    expiration = changed.get("cache_expiration")
-    if expiration is not None and not isinstance(expiration, timedelta):
-        raise InvalidDefinition(
-            f"`cache_expiration` must be a timedelta, such as timedelta(days=1); got {expiration!r}."
-        )
     _take_retry(base, changed)
     _take_hooks(base, changed)
     return replace(base, **changed)
+
+
+def _check_rule(when: Any) -> When:
+    if when not in list(When):
+        raise InvalidDefinition(f"`when` must be one of {', '.join(When)}; got {when!r}.")
+    return When(when)
 
 
 def _take_retry(base: TaskOptions, changed: dict[str, Any]) -> None:
@@ -299,6 +302,7 @@ def _take_retry(base: TaskOptions, changed: dict[str, Any]) -> None:
     if not any(name in changed for name in names):
         return
     policy = base.retry
+    changed["retries_said"] = base.retries_said or changed.get("retries") is not None
     changed["retry"] = check_retry(
         changed.pop("retries", None),
         changed.pop("retry_delay_seconds", policy.delays or None),

@@ -17,10 +17,11 @@ from typing import Any
 from penstock.core.errors import InvalidDefinition, NotInRun
 from penstock.core.states import Reason, StateType
 from penstock.engine.context import current_flow_run, current_transaction
+from penstock.engine.kept_results import load_result
 from penstock.engine.logs import ERROR, emit
 from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.states import State
-from penstock.engine.task_life import describe_error, load_result
+from penstock.engine.task_life import describe_error
 
 
 class CommitMode(StrEnum):
@@ -47,9 +48,9 @@ class Transaction:
         self.state = "active"
         self._run, self._overwrite = run, overwrite
         self._values: dict[str, Any] = {}
-        self._staged: list[tuple[TaskCall, State]] = []
+        self._steps: list[tuple[TaskCall, State] | Transaction] = []
         self._hooks: list[tuple[Sequence[Callable[..., Any]], Sequence[Callable[..., Any]]]] = []
-        self._children: list[Transaction] = []
+        self._deferred: list[Callable[[], Any]] = []
         self._result: Any = None
         self._has_result = False
 
@@ -72,7 +73,18 @@ class Transaction:
 
     def stage_call(self, call: TaskCall, state: State) -> None:
         """Take in a task run that completed inside this transaction; the engine calls this."""
-        self._staged.append((call, state))
+        self._steps.append((call, state))
+
+    def stage_inner(self, inner: "Transaction") -> None:
+        """Take in a block inside this one, to be committed or rolled back with it."""
+        self._steps.append(inner)
+
+    def defer(self, action: Callable[[], Any]) -> None:
+        """Have something done once the transaction commits, and not at all if it is rolled back; the engine calls this."""
+        if self.state == "committed":
+            action()
+        elif self.state != "rolled_back":
+            self._deferred.append(action)
 
     def is_committed(self) -> bool:
         """Whether the key led to a result before this block began, or the transaction has committed."""
@@ -92,15 +104,16 @@ class Transaction:
         return load_result(self._run.results, hit.reference)
 
     def commit(self) -> bool:
-        """Run the commit hooks, inner transactions first, and let the key lead to the staged result."""
+        """Run the commit hooks in the order of the steps, and let the key lead to the staged result."""
         if self.state in ("committed", "rolled_back"):
             return self.state == "committed"
         try:
-            for child in self._children:
-                child.commit()
-            for call, _ in self._staged:
-                for hook in call.task.hooks.on_commit:
-                    hook(self)
+            for step in self._steps:
+                if isinstance(step, Transaction):
+                    step.commit()
+                else:
+                    for hook in step[0].task.hooks.on_commit:
+                        hook(self)
             for commit_hooks, _ in self._hooks:
                 for hook in commit_hooks:
                     hook(self)
@@ -110,6 +123,8 @@ class Transaction:
             )
             self.rollback()
             return False
+        for action in self._deferred:
+            action()
         if self.key is not None and self._has_result:
             results, now = self._run.results, self._run.services.clock.now_us()
             reference = results.put(self._result, run_id=self._run.id, key=self._storage_key)
@@ -122,11 +137,13 @@ class Transaction:
         if self.state in ("committed", "rolled_back"):
             return self.state == "rolled_back"
         self.state = "rolled_back"
-        for child in reversed(self._children):
-            child.rollback()
         for _, rollback_hooks in reversed(self._hooks):
             self._call(rollback_hooks)
-        for call, state in reversed(self._staged):
+        for step in reversed(self._steps):
+            if isinstance(step, Transaction):
+                step.rollback()
+                continue
+            call, state = step
             self._call(call.task.hooks.on_rollback)
             if call.task.hooks.on_rollback:
                 self._mark_rolled_back(call, state)
@@ -185,13 +202,7 @@ def transaction(
     if key is not None and (not isinstance(key, str) or not key):
         raise InvalidDefinition(f"A transaction's key must be text that is not empty, got {key!r}.")
     parent = current_transaction.get()
-    mode = (
-        CommitMode(commit_mode)
-        if commit_mode is not None
-        else CommitMode.LAZY
-        if parent is not None
-        else CommitMode.EAGER
-    )
+    mode = _check_mode(commit_mode, nested=parent is not None)
     txn = Transaction(key=key, run=run, parent=parent, commit_mode=mode, overwrite=overwrite)
     txn.begin()
     token = current_transaction.set(txn)
@@ -203,9 +214,25 @@ def transaction(
         raise
     current_transaction.reset(token)
     if parent is not None and mode is CommitMode.LAZY:
-        parent._children.append(txn)
+        parent.stage_inner(txn)
     elif mode is not CommitMode.OFF:
         txn.commit()
+
+
+def commit_alone(call: TaskCall, state: State) -> None:
+    """Commit a task run that is part of no transaction, as one of its own."""
+    txn = Transaction(key=None, run=call.run, parent=None, commit_mode=CommitMode.EAGER, overwrite=False)
+    txn.stage_call(call, state)
+    txn.commit()
+
+
+def _check_mode(given: CommitMode | str | None, *, nested: bool) -> CommitMode:
+    if given is None:
+        return CommitMode.LAZY if nested else CommitMode.EAGER
+    try:
+        return CommitMode(given)
+    except ValueError:
+        raise InvalidDefinition(f"`commit_mode` must be one of {', '.join(CommitMode)}, got {given!r}.") from None
 
 
 def get_transaction() -> Transaction | None:

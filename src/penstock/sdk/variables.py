@@ -29,7 +29,7 @@ class Variable:
     @staticmethod
     def set(name: str, value: Any, tags: Iterable[str] = (), overwrite: bool = True) -> VariableRecord:
         """Set a variable to a JSON value. Raises `Conflict` if it exists and `overwrite` is off, `InvalidDefinition` if it is no JSON."""
-        if not NAME_PATTERN.fullmatch(name):
+        if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
             raise InvalidDefinition(f"A variable's name may hold letters, digits, `_`, `-` and `.`, got {name!r:.100}.")
         try:
             size = len(json.dumps(value, allow_nan=False))

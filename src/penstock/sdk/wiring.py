@@ -5,8 +5,10 @@ are recorded in this process or by a server.
 """
 
 import atexit
+import contextlib
 import os
 import random
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -15,20 +17,27 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from penstock.appendfile import translate
-from penstock.core.errors import PenstockError, SettingInvalid, StoreReadOnly
-from penstock.core.ids import time_ordered_id
+from penstock.core.errors import PenstockError, ServerUnreachable, SettingInvalid, StoreReadOnly, StoreUnavailable
+from penstock.core.ids import RunId, time_ordered_id
 from penstock.engine.console import LEVELS, Console
+from penstock.engine.execution import give_up
 from penstock.engine.interrupts import reset_after_fork
-from penstock.engine.journal import Journal, JournalOptions
+from penstock.engine.journal import SUFFIX, Journal, JournalOptions
 from penstock.engine.replay import is_alive, sweep
 from penstock.engine.runners.threads import ThreadPoolTaskRunner
 from penstock.engine.services import Services
-from penstock.ports import FindCancellations, FlowRun, Orchestrator, Principal, ResultStore
+from penstock.ports import FindCancellations, FlowRun, GetFlowRun, MarkCrashed, Orchestrator, Principal, ResultStore
 from penstock.results.folder import FolderResultStore
+from penstock.sdk.logging import capture_loggers
 from penstock.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext
+
+
+LEASE_SECONDS = 60.0
+CRASHES_TOLD_MAX = 10
+"""A process that records through a server is dead if nothing was heard of it for so long: nobody can look at its lock."""
 
 
 class SystemClock:
@@ -49,7 +58,7 @@ class _Process:
         self.services: Services | None = None
         self.orchestrator: Orchestrator | None = None
         self.orchestrator_settings: Settings | None = None
-        self.stores: dict[str, ResultStore] = {}
+        self.stores: dict[tuple[str, bool], ResultStore] = {}
         self.watcher: Watcher | None = None
 
     def close(self) -> None:
@@ -60,6 +69,10 @@ class _Process:
         try:
             if services is not None:
                 services.journal.close()
+                if services.unfinished and self.orchestrator is not None:
+                    message = "The program ended before the run did."
+                    request = MarkCrashed(writer_id=services.journal.hello().writer_id, message=message)
+                    self.orchestrator.ask(request, services.principal)
         finally:
             for store in self.stores.values():
                 close = getattr(store, "close", None)
@@ -120,7 +133,7 @@ def open_orchestrator(settings: Settings | None = None) -> Orchestrator:
 
 def result_store() -> ResultStore:
     """The result storage of the current settings."""
-    return _open_results(load_settings(), None)
+    return _open_results(load_settings(), None, strict=False)
 
 
 def holder_alive(run: FlowRun) -> bool:
@@ -129,7 +142,10 @@ def holder_alive(run: FlowRun) -> bool:
         return False
     if run.state.is_final:
         return False
-    return is_alive(load_settings().journals_path, run.writer_id, host=run.host)
+    settings = load_settings()
+    if settings.api_url and not (settings.journals_path / f"{run.writer_id}{SUFFIX}").exists():
+        return True  # another home's process: the server knows when its lease has ended
+    return is_alive(settings.journals_path, run.writer_id, host=run.host)
 
 
 def sweep_dead_writers() -> list[str]:
@@ -172,16 +188,15 @@ def make_home(settings: Settings) -> None:
 def _build(settings: Settings) -> Services:
     from penstock.sdk import calls  # lazy: the engine, which this module is part of loading
 
+    capture_loggers(settings.extra_loggers)
     orchestrator = open_orchestrator(settings)
     clock = SystemClock()
     target = target_of(settings)
-    sweep(settings.journals_path, orchestrator, target=target)
-    console = Console(
-        level=LEVELS[settings.log_level],
-        shown=settings.logs_to_terminal,
-        color=settings.color and "NO_COLOR" not in os.environ,
-    )
+    # A server that is away is waited for when the run asks to begin; what dead processes left keeps until then.
+    console = _console(settings)
     principal = Principal(workspace=settings.workspace)
+    with contextlib.suppress(ServerUnreachable):
+        _tell_crashed(console, orchestrator, principal, sweep(settings.journals_path, orchestrator, target=target))
     journal = Journal(
         settings.journals_path,
         writer_id=time_ordered_id(clock.now_us(), os.urandom(10)),
@@ -192,15 +207,16 @@ def _build(settings: Settings) -> Services:
             batch_records=settings.journal_batch_records,
             flush_seconds=settings.journal_flush_seconds,
             backlog_bytes=settings.journal_backlog_mb * 1024 * 1024,
-            strict=settings.durability == "strict",
         ),
         on_failure=lambda message: console.line(40, "Penstock", message),
+        lease_seconds=LEASE_SECONDS if settings.api_url else None,
+        make_durable=lambda: _sync_database(settings),
     )
     return Services(
         settings=settings,
         orchestrator=orchestrator,
         journal=journal,
-        results=_open_results(settings, None),
+        results=_open_results(settings, None, strict=settings.durability == "strict"),
         clock=clock,
         console=console,
         principal=principal,
@@ -210,23 +226,49 @@ def _build(settings: Settings) -> Services:
         watch=lambda run: _watch(settings, run),
         default_runner=ThreadPoolTaskRunner(),
         calls=calls,
-        open_results=lambda storage: _open_results(settings, storage),
+        open_results=lambda storage, strict: _open_results(settings, storage, strict=strict),
     )
 
 
+def _console(settings: Settings) -> Console:
+    return Console(
+        level=LEVELS[settings.log_level],
+        shown=settings.logs_to_terminal,
+        color=settings.color and "NO_COLOR" not in os.environ,
+    )
+
+
+def _tell_crashed(console: Console, orchestrator: Orchestrator, principal: Principal, run_ids: list[str]) -> None:
+    """Say which runs were found dead, and how they go on: nobody else may ever look."""
+    for run_id in run_ids[:CRASHES_TOLD_MAX]:
+        try:
+            run = orchestrator.ask(GetFlowRun(id=RunId(run_id)), principal)
+        except LookupError:
+            continue  # it is in another workspace
+        if run.parent_run_id is None:
+            said = f"Flow run '{run.name}' had crashed: its process is gone. Go on with it:"
+            console.line(30, "Penstock", f"{said} penstock resume {shlex.quote(run.name)}")
+
+
 def _open(settings: Settings) -> Orchestrator:
-    if settings.api_url:
-        raise SettingInvalid(
-            "PENSTOCK_API_URL is set, and this installation records runs in its own database only. Unset it."
-        )
     make_home(settings)
+    if settings.api_url:
+        from penstock.orchestrator.remote import RemoteOrchestrator  # lazy: http.client, 20 ms
+
+        console = _console(settings)
+        return RemoteOrchestrator(
+            settings.api_url,
+            api_key=settings.api_key,
+            wait_seconds=settings.api_wait_seconds,
+            on_wait=lambda message: console.line(30, "Penstock", message),
+        )
     from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, 130 ms
     from penstock.store import open_store  # lazy: sqlalchemy, 130 ms
 
     return LocalOrchestrator(open_store(settings.effective_database_url))
 
 
-def _open_results(settings: Settings, storage: Any) -> ResultStore:
+def _open_results(settings: Settings, storage: Any, *, strict: bool) -> ResultStore:
     if storage is not None and not isinstance(storage, str | os.PathLike):
         return storage  # type: ignore[no-any-return]  # a result store of the user's own
     place = os.fspath(storage) if storage is not None else settings.effective_results_path
@@ -234,12 +276,21 @@ def _open_results(settings: Settings, storage: Any) -> ResultStore:
         raise SettingInvalid(f"Results cannot be kept at {place}: name a folder.")
     place = os.path.abspath(os.path.expanduser(str(place).removeprefix("file://")))
     with _process.lock:
-        known = _process.stores.get(place)
+        known = _process.stores.get((place, strict))
         if known is None:
-            known = _process.stores[place] = FolderResultStore(
-                Path(place), writer=os.urandom(6).hex(), strict=settings.durability == "strict"
+            known = _process.stores[place, strict] = FolderResultStore(
+                Path(place), writer=os.urandom(6).hex(), strict=strict
             )
         return known
+
+
+def _sync_database(settings: Settings) -> None:
+    """Bring what the embedded database has taken in to the disk; servers see to theirs."""
+    if settings.api_url or settings.database_url:
+        return
+    for suffix in ("-wal", ""):
+        with contextlib.suppress(FileNotFoundError), open(f"{settings.database_path}{suffix}", "rb") as file:
+            os.fsync(file.fileno())
 
 
 # ---- Watching for cancellation ----
@@ -248,8 +299,9 @@ def _open_results(settings: Settings, storage: Any) -> ResultStore:
 class Watcher:
     """One thread a process: looks whether somebody asked that one of its runs stop, and stops it."""
 
-    def __init__(self, orchestrator: Orchestrator, principal: Principal, poll_seconds: float):
+    def __init__(self, orchestrator: Orchestrator, principal: Principal, poll_seconds: float, *, writer_id: str | None):
         self._orchestrator, self._principal, self._poll = orchestrator, principal, poll_seconds
+        self._writer_id = writer_id
         self._runs: dict[str, FlowRunContext] = {}
         self._some = threading.Event()
         self._closed = False
@@ -282,7 +334,8 @@ class Watcher:
             if self._closed or not watched:
                 continue
             try:
-                answer = self._orchestrator.ask(FindCancellations(run_ids=list(watched)), self._principal)  # type: ignore[arg-type]
+                request = FindCancellations(run_ids=list(watched), writer_id=self._writer_id)  # type: ignore[arg-type]
+                answer = self._orchestrator.ask(request, self._principal)
             except PenstockError:
                 continue  # the store is away: asked again at the next turn
             for run_id in answer.run_ids:
@@ -294,24 +347,36 @@ def stop_run(run: "FlowRunContext") -> None:
     """End what a run is doing in this process."""
     if run.cancelled.is_set():
         return
-    run.cancel_message = "Cancelled on request."
-    run.cancelled.set()
+    run.cancel("Cancelled on request.")
     if run.runner is not None:
         run.runner.interrupt()
     stop = run.stop
     if stop is not None:
         stop()
+    timer = threading.Timer(run.services.settings.cancel_grace_seconds, give_up, [run])
+    timer.daemon = True
+    timer.start()
 
 
 def _watch(settings: Settings, run: "FlowRunContext") -> Callable[[], None]:
     with _process.lock:
         if _process.watcher is None:
+            services = _process.services
             _process.watcher = Watcher(
-                open_orchestrator(settings), Principal(workspace=settings.workspace), settings.cancel_poll_seconds
+                open_orchestrator(settings),
+                Principal(workspace=settings.workspace),
+                settings.cancel_poll_seconds,
+                writer_id=services.journal.writer_id if settings.api_url and services is not None else None,
             )
         return _process.watcher.add(run)
 
 
-atexit.register(shut_down)
+def _close_at_exit() -> None:
+    # What could not be sent is in the journal, and has been told of.
+    with contextlib.suppress(StoreUnavailable):
+        shut_down()
+
+
+atexit.register(_close_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _process.forget_after_fork())

@@ -1,7 +1,6 @@
-"""Taking in journals: a batch is the journal's own lines, as the file holds them, compressed or not."""
+"""Taking in journals: a batch is the journal's own lines, as the file holds them."""
 
 import json
-import zlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -9,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from penstock import ports
-from penstock.core.errors import JournalCorrupt, RequestInvalid, TooLarge
+from penstock.core.errors import JournalCorrupt
 from penstock.core.ids import WriterId
 from penstock.core.records import Record, parse_record
 from penstock.ports import Orchestrator, Principal
@@ -17,9 +16,6 @@ from penstock.server.models import Identifier
 from penstock.server.principals import principal_of
 from penstock.server.routes import add_route, answer
 from penstock.wire import JOURNAL_TYPE, ROUTES
-
-BATCH_BYTES_MAX = 64 * 1024 * 1024
-"""Of one batch, decompressed."""
 
 EXAMPLE = '["close",1,1700000000000000]\n'
 
@@ -30,10 +26,7 @@ def make_router(orchestrator: Orchestrator) -> APIRouter:
 
     async def ingest(request: Request, writer_id: Annotated[Identifier, Path()]) -> Response:
         body = await request.body()
-        compressed = request.headers.get("content-encoding", "") == "gzip"
-        taken = await run_in_threadpool(
-            take_in, orchestrator, WriterId(writer_id), body, principal_of(request), compressed=compressed
-        )
+        taken = await run_in_threadpool(take_in, orchestrator, WriterId(writer_id), body, principal_of(request))
         return answer(taken, ports.Acknowledged)
 
     described: Any = {
@@ -48,24 +41,9 @@ def make_router(orchestrator: Orchestrator) -> APIRouter:
     return router
 
 
-def take_in(
-    orchestrator: Orchestrator, writer_id: WriterId, body: bytes, principal: Principal, *, compressed: bool
-) -> ports.Acknowledged:
+def take_in(orchestrator: Orchestrator, writer_id: WriterId, body: bytes, principal: Principal) -> ports.Acknowledged:
     """Decode a batch and have it taken in."""
-    records = decode_batch(decompress(body) if compressed else body)
-    return orchestrator.ask(ports.Ingest(writer_id=writer_id, records=records), principal)
-
-
-def decompress(body: bytes, *, limit: int = BATCH_BYTES_MAX) -> bytes:
-    """Undo gzip, without letting a small body become a huge one."""
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        content = stream.decompress(body, limit)
-    except zlib.error as error:
-        raise RequestInvalid(f"The body is not what Content-Encoding says: {error}.") from error
-    if stream.unconsumed_tail:
-        raise TooLarge(f"The body has more than {limit:,} bytes once decompressed. Send smaller batches.")
-    return content
+    return orchestrator.ask(ports.Ingest(writer_id=writer_id, records=decode_batch(body)), principal)
 
 
 def decode_batch(content: bytes) -> list[tuple[int, Record]]:

@@ -10,21 +10,22 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Mapping as AbstractMapping
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import MISSING, fields, is_dataclass
-from enum import Enum
-from functools import cache
+from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Annotated, Any, NewType, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from penstock.core.ids import parse_id
-from penstock.ports import PAGE_SIZE_MAX
-from penstock.wire import field_types
+from penstock.core.states import RunState
+from penstock.wire import field_types, remembered
 
 ITEMS_MAX = 10_000
 TEXT_CHARACTERS_MAX = 100_000
 INTEGER_MAX = 2**63 - 1
+IN_AND_OUT = frozenset({RunState})
+"""Types that come in and go out, and are checked only as they come in: two types for OpenAPI."""
 ID_PATTERN = "^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
 
 Identifier = Annotated[
@@ -48,19 +49,25 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-@cache
+def made_type(hint: Any, note: Any) -> Any:
+    """A type with a note, made at run time."""
+    annotated: Any = Annotated
+    return annotated[hint, note]
+
+
+@remembered
 def input_type(hint: Any) -> Any:
     """The type that checks a value of this type as it comes in."""
     return _convert(hint, base=Model)
 
 
-@cache
+@remembered
 def output_type(hint: Any) -> Any:
     """The type that describes a value of this type as it goes out."""
     return _convert(hint, base=Shown)
 
 
-@cache
+@remembered
 def body_model(verb: type[Any], names: tuple[str, ...]) -> type[BaseModel]:
     """The body of a verb: some of its fields."""
     return _model(verb, f"{verb.__name__}Body", base=Model, names=names)
@@ -75,10 +82,10 @@ def _convert(hint: Any, *, base: type[BaseModel]) -> Any:
     if is_dataclass(origin or hint):
         return _named(hint, base)
     if origin in (AbstractSequence, list):
-        item = _convert(args[0], base=base)
-        return Annotated[list[item], Field(max_length=ITEMS_MAX)] if base is Model else list[item]  # type: ignore[valid-type]
+        items: Any = list.__class_getitem__(_convert(args[0], base=base))
+        return made_type(items, Field(max_length=ITEMS_MAX)) if base is Model else items
     if origin is tuple:
-        return tuple[tuple(arg if arg is Ellipsis else _convert(arg, base=base) for arg in args)]
+        return tuple[tuple(arg if arg is Ellipsis else _convert(arg, base=base) for arg in args)]  # type: ignore[misc]
     if origin in (AbstractMapping, dict):
         return dict[str, _convert(args[1], base=base)]  # type: ignore[misc]  # made at run time
     if isinstance(hint, NewType):
@@ -92,11 +99,12 @@ def _scalar(hint: Any, base: type[BaseModel]) -> Any:
     return Any if hint is object else hint
 
 
-@cache
+@remembered
 def _named(hint: Any, base: type[BaseModel]) -> type[BaseModel]:
     made: Any = get_origin(hint) or hint
     parameters = "".join(getattr(arg, "__name__", "") for arg in get_args(hint))
-    return _model(hint, f"{parameters}{made.__name__}", base=base)
+    given = "Input" if base is Model and made in IN_AND_OUT else ""
+    return _model(hint, f"{parameters}{made.__name__}{given}", base=base)
 
 
 def _model(hint: Any, name: str, *, base: type[BaseModel], names: tuple[str, ...] | None = None) -> type[BaseModel]:
@@ -113,19 +121,16 @@ def _field(f: Any, note: str | None, base: type[BaseModel]) -> FieldInfo:
     said: dict[str, Any] = {"description": note} if note else {}
     if base is Shown:  # answers always say everything
         return Field(**said)  # type: ignore[no-any-return]  # pydantic's own looseness
-    if f.name == "limit":
-        said |= {"ge": 1, "le": PAGE_SIZE_MAX}
     if f.default_factory is not MISSING:
         return Field(default_factory=f.default_factory, **said)  # type: ignore[no-any-return]
     if f.default is MISSING:
         return Field(**said)  # type: ignore[no-any-return]
-    default = _plain_default(f.default)
-    return Field(default=default, **said)  # type: ignore[no-any-return]
+    if is_dataclass(f.default):
+        return Field(default_factory=input_type(type(f.default)), **said)  # type: ignore[no-any-return]
+    return Field(default=_plain_default(f.default), **said)  # type: ignore[no-any-return]
 
 
 def _plain_default(value: Any) -> Any:
-    if is_dataclass(value):
-        return {}
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -134,7 +139,7 @@ def field_default(f: Any) -> Any:
     return ... if f.default is MISSING else _plain_default(f.default)
 
 
-@cache
+@remembered
 def attribute_notes(made: type[Any]) -> Mapping[str, str]:
     """The strings that stand below a class's attributes, which say what their types do not."""
     try:
@@ -147,7 +152,7 @@ def attribute_notes(made: type[Any]) -> Mapping[str, str]:
 
 def _notes_in(body: Sequence[ast.stmt]) -> list[tuple[str, str]]:
     found = []
-    for attribute, below in zip(body, body[1:], strict=False):
+    for attribute, below in pairwise(body):
         if (
             isinstance(attribute, ast.AnnAssign)
             and isinstance(attribute.target, ast.Name)
@@ -174,6 +179,3 @@ class ErrorAnswer(BaseModel):
     """The body of every answer that is not a success."""
 
     error: ErrorFacts
-
-
-__all__ = ["BeforeValidator", "Enum", "ErrorAnswer", "body_model", "field_default", "input_type", "output_type"]

@@ -4,20 +4,30 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Body, Path, Query, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from penstock import ports
+from penstock import limits, ports, reports
 from penstock.core import errors
 from penstock.ports import Orchestrator
-from penstock.server.models import ErrorAnswer, attribute_notes, body_model, field_default, input_type, output_type
+from penstock.server.models import (
+    ErrorAnswer,
+    attribute_notes,
+    body_model,
+    field_default,
+    input_type,
+    made_type,
+    output_type,
+)
 from penstock.server.principals import principal_of
 from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, encoder, field_types
 
 SPECIAL = frozenset({"Ingest"})
 """Verbs whose bodies are not JSON; they have modules of their own."""
+
+BUNDLES = (ports, reports, limits)
 
 ALWAYS = (401, 403, 413, 422, 426, 503)
 """Statuses that any route may answer with."""
@@ -33,8 +43,6 @@ MEANINGS: Mapping[int, str] = {
     503: "The database cannot be reached or does not take the write; try again.",
     507: "The database's disk is full.",
 }
-
-Json = Response
 
 
 def make_router(orchestrator: Orchestrator) -> APIRouter:
@@ -54,7 +62,8 @@ def verbs() -> list[type[ports.Request[Any]]]:
 
 def find_verb(name: str) -> type[ports.Request[Any]]:
     """A verb by its name."""
-    verb: type[ports.Request[Any]] = getattr(ports, name)
+    bundle = next(module for module in BUNDLES if hasattr(module, name))
+    verb: type[ports.Request[Any]] = getattr(bundle, name)
     return verb
 
 
@@ -74,13 +83,9 @@ def add_route(router: APIRouter, verb: type[Any], route: Route, endpoint: Callab
         summary=_words(verb.__name__),
         description=doc,
         responses=describe_errors(doc),
-        response_class=_JsonOnly,
+        response_class=JSONResponse,
         **said,
     )
-
-
-class _JsonOnly(Response):
-    media_type = "application/json"
 
 
 def describe_errors(doc: str) -> dict[int | str, dict[str, Any]]:
@@ -102,7 +107,7 @@ def _endpoint(orchestrator: Orchestrator, verb: type[Any], route: Route) -> Call
     def endpoint(request: Request, **given: Any) -> Response:
         body = given.pop("body", None)
         if body is not None:
-            given |= body.model_dump(exclude_unset=True)
+            given |= body.model_dump(exclude_unset=True, warnings=False)
         return answer(orchestrator.ask(make(given), principal_of(request)), hint)
 
     endpoint.__name__ = verb.__name__
@@ -117,22 +122,18 @@ def _signature(verb: type[Any], route: Route, body_names: tuple[str, ...]) -> in
     for f in fields(verb):
         hint, note = input_type(types[f.name]), notes.get(f.name)
         if f.name in route.path_fields:
-            annotation = Annotated[hint, Path(description=note)]
+            annotation = made_type(hint, Path(description=note))
             parameters.append(inspect.Parameter(f.name, keyword, annotation=annotation))
         elif not route.has_body:
-            limits = {"ge": 1, "le": ports.PAGE_SIZE_MAX} if f.name == "limit" else {}
-            annotation = Annotated[hint, Query(description=note, **limits)]
+            annotation = made_type(hint, Query(description=note))
             default = field_default(f)
             empty = inspect.Parameter.empty if default is ... else default
             parameters.append(inspect.Parameter(f.name, keyword, annotation=annotation, default=empty))
     if body_names:
         model = body_model(verb, body_names)
         required = any(info.is_required() for info in model.model_fields.values())
-        shown = Body(openapi_examples=None)
-        if required:
-            parameters.append(inspect.Parameter("body", keyword, annotation=Annotated[model, shown]))
-        else:
-            parameters.append(inspect.Parameter("body", keyword, annotation=Annotated[model | None, shown], default=None))
+        default = inspect.Parameter.empty if required else model()
+        parameters.append(inspect.Parameter("body", keyword, annotation=made_type(model, Body()), default=default))
     return inspect.Signature(parameters)
 
 

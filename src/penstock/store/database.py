@@ -11,12 +11,15 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, select
 
 from penstock.core.errors import StoreError
-from penstock.ports import Clock, Now
+from penstock.ports import DEFAULT_WORKSPACE, Clock, Now
 from penstock.store.tables import workspace
 from penstock.store.upserts import insert_if_new
 
 POSITIONS_PER_TRANSACTION = 1 << 20
 """A position (of a log line, an event) is the transaction's number times this, plus the place within it."""
+
+FIRST_WORKSPACE_ID = 1
+"""The default workspace is made with the schema."""
 
 StatementHook = Callable[[str], None]
 
@@ -74,6 +77,12 @@ class Database(Protocol):
     def size_bytes(self, connection: Connection) -> int:
         """The space it takes."""
 
+    def vacuum(self) -> None:
+        """Give the room of what was removed back to the disk."""
+
+    def clear(self) -> None:
+        """Remove the schema with all that is in it. Raises `StoreUnavailable` if other processes use it."""
+
     def close(self) -> None:
         """Let go of all connections."""
 
@@ -84,7 +93,7 @@ class Store:
     def __init__(self, database: Database, *, clock: Clock | None = None):
         self.database = database
         self._clock = clock
-        self._workspaces: dict[str, int] = {}
+        self._workspaces = {DEFAULT_WORKSPACE: FIRST_WORKSPACE_ID}
 
     @property
     def dialect(self) -> str:

@@ -17,12 +17,14 @@ from penstock.store.values import clean_text, encode_json
 
 insert_logs = BulkInsert(log, ("seq", "flow_run_seq", "task_run_id", "epoch", "at", "level", "logger", "message"))
 _of_artifact = ("workspace_id", "id", "flow_run_seq", "task_run_id", "created_at")
-_said_again = ("key", "type", "description", "data", "updated_at", "changed")
+_said_again = ("key", "description", "type", "data", "updated_at", "changed")  # the first two only if said at all
 insert_artifacts = BulkInsert(
     artifact,
     (*_of_artifact, *_said_again),
-    f"ON CONFLICT (workspace_id, id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _said_again)} "
+    f"ON CONFLICT (workspace_id, id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _said_again[2:])}, "
+    "key = COALESCE(excluded.key, artifact.key), description = COALESCE(excluded.description, artifact.description) "
     "WHERE excluded.updated_at >= artifact.updated_at",
+    rows_max=50,  # a megabyte each, at most
 )
 _said_of_use = DatasetSeen._fields[2:-1]
 insert_dataset_uses = BulkInsert(dataset_use, ("workspace_id", "flow_run_seq", "task_run_id", *_said_of_use, "details"))
@@ -67,8 +69,8 @@ def write_artifacts(
                 ident(record.task_run_id),
                 created_at,
                 None if record.key is None else clean_text(record.key),
-                record.type,
                 None if record.description is None else clean_text(record.description),
+                record.type,
                 encode_json(record.data),
                 record.at,
                 transaction.changed,

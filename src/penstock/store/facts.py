@@ -20,6 +20,7 @@ from penstock.ports import (
 )
 from penstock.store.database import POSITIONS_PER_TRANSACTION, Store
 from penstock.store.id_prefix import begins_with
+from penstock.store.log_search import search_logs
 from penstock.store.pages import clamp, decode_cursor, in_workspace, make_page
 from penstock.store.tables import artifact, dataset_use, event, flow_run, log
 from penstock.store.task_runs import find_run
@@ -30,7 +31,7 @@ SUBFLOWS_MAX = 10_000
 
 def list_logs(store: Store, request: ListLogs, workspace: str) -> Page[LogLine]:
     """Answer `ListLogs`."""
-    limit, seq = clamp(request.limit), log.c.seq
+    limit = clamp(request.limit)
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         conditions: list[ColumnElement[bool]] = [in_workspace(flow_run.c.workspace_id, workspace_id)]
@@ -40,18 +41,20 @@ def list_logs(store: Store, request: ListLogs, workspace: str) -> Page[LogLine]:
             conditions.append(log.c.task_run_id == request.task_run_id)
         if request.level_min > 0:
             conditions.append(log.c.level >= request.level_min)
+        joined = log.join(flow_run, flow_run.c.seq == log.c.flow_run_seq)
+        source, place, searched = search_logs(connection, request, joined)
         if request.cursor is not None:
             (last,) = decode_cursor(request.cursor, int)
-            conditions.append(seq < last if request.newest_first else seq > last)
+            conditions.append(place < last if request.newest_first else place > last)
         statement = (
             select(log, flow_run.c.id.label("flow_run_id"))
-            .join(flow_run, flow_run.c.seq == log.c.flow_run_seq)
-            .where(*conditions)
-            .order_by(seq.desc() if request.newest_first else seq)
+            .select_from(source)
+            .where(*conditions, *searched)
+            .order_by(place.desc() if request.newest_first else place)
             .limit(limit + 1)
         )
         rows = connection.execute(statement).all()
-    return make_page(rows, limit, item=_to_log_line, keys=lambda row: (row.seq,))
+    return make_page(rows, limit, item=to_log_line, keys=lambda row: (row.seq,))
 
 
 def list_artifacts(store: Store, request: ListArtifacts, workspace: str) -> Page[Artifact]:
@@ -141,7 +144,7 @@ def list_events(store: Store, request: ListEvents, workspace: str) -> Page[Event
             if request.kinds:
                 statement = statement.where(e.kind.in_(request.kinds))
         rows = connection.execute(statement.order_by(e.seq).limit(limit + 1)).all()
-    return make_page(rows, limit, item=_to_event, keys=lambda row: (row.seq,))
+    return make_page(rows, limit, item=to_event, keys=lambda row: (row.seq,))
 
 
 def _of_runs(connection: Connection, workspace_id: int, request: ListLogs) -> ColumnElement[bool]:
@@ -168,7 +171,8 @@ def _select_artifacts() -> Select[Any]:
     )
 
 
-def _to_log_line(row: Row[Any]) -> LogLine:
+def to_log_line(row: Row[Any]) -> LogLine:
+    """Make a log line of its row."""
     return LogLine(
         seq=row.seq,
         flow_run_id=RunId(row.flow_run_id),
@@ -211,7 +215,8 @@ def _to_dataset_use(row: Row[Any]) -> DatasetUse:
     )
 
 
-def _to_event(row: Row[Any]) -> Event:
+def to_event(row: Row[Any]) -> Event:
+    """Make an event of its row."""
     return Event(
         seq=row.seq,
         id=row.id,

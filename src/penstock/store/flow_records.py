@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 
 from penstock.core.records import FlowSeen, StateSeen
 from penstock.core.states import Move, RunFacts, RunState, StateType, decide
+from penstock.store.beginnings import find_flow
 from penstock.store.bulk import BulkInsert
 from penstock.store.database import Transaction
-from penstock.store.moves import find_flow
 from penstock.store.states import Moved, add_moves
 from penstock.store.tables import COUNT_COLUMNS, flow, flow_run
 from penstock.store.values import clean_text, encode_json, make_state, pack_ids, reason_text

@@ -1,19 +1,20 @@
 """Flow runs as they are read: one, by name or beginning of the id, and the lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, tuple_
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
 
-from penstock.core.errors import NotFound
+from penstock.core.errors import NotFound, SearchInvalid
 from penstock.core.ids import RunId, TaskRunId, WriterId, definition_id
+from penstock.core.searching import TERMS_MAX, parse_search
 from penstock.core.states import StateType
 from penstock.ports import FindFlowRuns, FlowRun, GetFlowRun, ListFlowRuns, Page, RunFilter
 from penstock.store.database import Store
 from penstock.store.id_prefix import begins_with
 from penstock.store.pages import clamp, decode_cursor, make_page
+from penstock.store.run_search import has_tag, search_conditions
 from penstock.store.tables import COUNT_COLUMNS, flow, flow_run, workspace, writer
 from penstock.store.values import decode_json, make_state, unpack_ids
 
@@ -40,9 +41,9 @@ def select_flow_runs() -> Select[Any]:
     )
 
 
-def to_flow_run(row: Row[Any], *, expected_end_at: int | None = None) -> FlowRun:
+def to_flow_run(row: Row[Any] | Mapping[str, Any], *, expected_end_at: int | None = None) -> FlowRun:
     """Make a run of its row."""
-    v = row._mapping
+    v = row._mapping if isinstance(row, Row) else row
     return FlowRun(
         id=RunId(v["id"]),
         flow_id=definition_id(v["workspace_name"], v["flow_name"]),
@@ -80,7 +81,7 @@ def read_flow_run(connection: Connection, workspace_id: int, run_id: str) -> Flo
     if row is None:
         raise NotFound("flow run", run_id, listing="penstock flow-run ls")
     running = row.state_type == StateType.RUNNING.value and row.taken_at is not None
-    usual = _usual_duration(connection, row.flow_seq) if running else None
+    usual = usual_duration(connection, row.flow_seq) if running else None
     return to_flow_run(row, expected_end_at=None if usual is None else row.taken_at + usual)
 
 
@@ -111,15 +112,20 @@ def list_flow_runs(store: Store, request: ListFlowRuns, workspace: str) -> Page[
     limit = clamp(request.limit)
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
-        conditions = [r.workspace_id == workspace_id, *_conditions(connection, workspace_id, request.filter)]
+        now = store.now_us(connection)
+        wanted = filter_conditions(connection, workspace_id, request.filter, now=now)
+        conditions = [r.workspace_id == workspace_id, *wanted]
         if request.cursor is not None:
-            conditions.append(tuple_(r.start_at, r.seq) < tuple_(*decode_cursor(request.cursor, int, int)))
-        statement = select_flow_runs().where(*conditions).order_by(r.start_at.desc(), r.seq.desc()).limit(limit + 1)
+            at, last = tuple_(r.start_at, r.seq), tuple_(*decode_cursor(request.cursor, int, int))
+            conditions.append(at > last if request.oldest_first else at < last)
+        order = (r.start_at, r.seq) if request.oldest_first else (r.start_at.desc(), r.seq.desc())
+        statement = select_flow_runs().where(*conditions).order_by(*order).limit(limit + 1)
         rows = connection.execute(statement).all()
     return make_page(rows, limit, item=to_flow_run, keys=lambda row: (row.start_at, row.seq))
 
 
-def _usual_duration(connection: Connection, flow_seq: int) -> int | None:
+def usual_duration(connection: Connection, flow_seq: int) -> int | None:
+    """How long a flow's runs take, by the median of its last completed ones."""
     recent = (
         select(r.ended_at - func.coalesce(r.taken_at, r.start_at))
         .where(r.flow_seq == flow_seq, r.state_type == StateType.COMPLETED.value, r.ended_at.is_not(None))
@@ -130,8 +136,12 @@ def _usual_duration(connection: Connection, flow_seq: int) -> int | None:
     return int(median(durations)) if durations else None
 
 
-def _conditions(connection: Connection, workspace_id: int, wanted: RunFilter) -> list[ColumnElement[bool]]:
+def filter_conditions(
+    connection: Connection, workspace_id: int, wanted: RunFilter, *, now: int
+) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if len(wanted.tags) > TERMS_MAX:
+        raise SearchInvalid("tags", f"there are more than {TERMS_MAX}")
     if wanted.state_types:
         conditions.append(_one_of(r.state_type, [str(type_) for type_ in wanted.state_types]))
     if wanted.state_names:
@@ -143,7 +153,7 @@ def _conditions(connection: Connection, workspace_id: int, wanted: RunFilter) ->
         conditions.append(_one_of(r.flow_seq, flows.scalars().all()))
     if wanted.name_contains:
         conditions.append(func.lower(r.name).contains(wanted.name_contains.lower(), autoescape=True))
-    conditions.extend(_has_tag(connection.dialect.name, tag, place) for place, tag in enumerate(wanted.tags))
+    conditions.extend(has_tag(connection.dialect.name, tag, f"f{place}") for place, tag in enumerate(wanted.tags))
     if wanted.parent_run_id is not None:
         conditions.append(r.parent_run_id == wanted.parent_run_id)
     if wanted.top_level:
@@ -154,19 +164,11 @@ def _conditions(connection: Connection, workspace_id: int, wanted: RunFilter) ->
         conditions.append(r.start_at < wanted.until)
     if wanted.ids:
         conditions.append(_one_of(r.id, wanted.ids))
+    if wanted.where:
+        conditions += search_conditions(connection, workspace_id, parse_search(wanted.where), now=now)
     return conditions
 
 
 def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
     # An equality lets the index give the order as well; IN would have it sorted afterwards.
     return column == values[0] if len(values) == 1 else column.in_(values)
-
-
-def _has_tag(dialect: str, tag: str, place: int) -> ColumnElement[bool]:
-    elements = (
-        "json_each(flow_run.tags)"
-        if dialect == "sqlite"
-        else "json_array_elements_text(flow_run.tags::json) AS tag(value)"
-    )
-    condition = sql(f"EXISTS (SELECT 1 FROM {elements} WHERE value = :tag_{place})").bindparams(**{f"tag_{place}": tag})
-    return and_(r.tags.is_not(None), condition)

@@ -27,12 +27,14 @@ from penstock.ports import Acknowledged, Ingest
 from penstock.store.database import Store, TextRefused, Transaction
 from penstock.store.fact_rows import write_artifacts, write_dataset_uses, write_events, write_logs
 from penstock.store.flow_records import FlowRuns
-from penstock.store.moves import TASKS_NONE
+from penstock.store.leases import LEASE_US
+from penstock.store.limit_names import limits_snapshot
 from penstock.store.tables import writer
 from penstock.store.task_definitions import Definitions
 from penstock.store.task_rows import Counts, write_task_runs
 from penstock.store.upserts import insert_if_new
 from penstock.store.values import clean
+from penstock.store.writers import TASKS_NONE
 
 Numbered = tuple[int, Record]
 
@@ -90,7 +92,8 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
         known = _lock_writer(transaction, workspace_id, writer_id)
         fresh = _after_mark(records, known.mark, writer_id)
         if not fresh:
-            return Acknowledged(sequence=known.mark)
+            limits = limits_snapshot(transaction.connection, workspace_id)
+            return Acknowledged(sequence=known.mark, limits=limits)
         definitions = Definitions(transaction, workspace_id, known.tasks)
         closed_at = known.closed_at
         for batch in _batches(fresh, definitions):
@@ -103,14 +106,17 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
             "seen_at": store.now_us(transaction.connection),
             "closed_at": closed_at,
         }
+        if known.lease_until is not None:
+            values["lease_until"] = values["seen_at"] + LEASE_US
         transaction.connection.execute(update(writer).where(writer.c.seq == known.seq).values(values))
-    return Acknowledged(sequence=mark)
+        limits = limits_snapshot(transaction.connection, workspace_id)
+    return Acknowledged(sequence=mark, limits=limits)
 
 
 def _lock_writer(transaction: Transaction, workspace_id: int, writer_id: str) -> Any:
     w = writer.c
     mine = (
-        select(w.seq, w.mark, w.tasks, w.closed_at)
+        select(w.seq, w.mark, w.tasks, w.closed_at, w.lease_until)
         .where(w.workspace_id == workspace_id, w.id == writer_id)
         .with_for_update()
     )
@@ -159,8 +165,11 @@ def _sort_in(batch: Batch, record: Record) -> None:
         case TaskDefined():
             batch.definitions[record.task_id] = record
         case ArtifactSeen():
-            first = batch.artifacts.get(record.artifact_id)
-            batch.artifacts[record.artifact_id] = (record.at if first is None else first[0], record)
+            first_at, last = batch.artifacts.get(record.artifact_id, (record.at, record))
+            if record.at >= last.at:  # as the statement has it that writes them
+                key, description = record.key or last.key, record.description or last.description
+                last = record._replace(key=key, description=description)
+            batch.artifacts[record.artifact_id] = (first_at, last)
         case EventSeen():
             batch.events.append(record)
         case DatasetSeen():

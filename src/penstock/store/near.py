@@ -1,7 +1,6 @@
 """Names like one that was not found, for the error's hint."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 NEAR_MAX = 3
 
@@ -12,4 +11,6 @@ def near_names(name: str, known: Iterable[str]) -> list[str]:
     >>> near_names("tokn", ["token", "bucket"])
     ['token']
     """
+    from difflib import get_close_matches  # lazy: difflib, for an error only
+
     return get_close_matches(name, list(known), n=NEAR_MAX)

@@ -18,6 +18,7 @@ from penstock.store import postgres_query
 from penstock.store.database import StatementHook, listen_to_statements
 from penstock.store.postgres_errors import translate
 from penstock.store.schema import MIGRATIONS, SCHEMA_VERSION, Migration, check_version, ddl, migrate, pending
+from penstock.store.tables import metadata
 
 SCHEMA = "penstock"
 VERSION_MIN = 13
@@ -26,6 +27,8 @@ CONNECTIONS_MAX = 16
 CONNECT_TIMEOUT_SECONDS = 10
 MAKING_LOCK = 0x50454E53
 """Advisory lock: one process makes or migrates the schema."""
+LIVING_LOCK = 0x50454E54
+"""Advisory lock, shared by all connections: who gets it alone may migrate what others could not go on with."""
 
 _left_to_parents: list[Any] = []
 """Connections that a forked child must neither use nor close."""
@@ -78,7 +81,11 @@ class PostgresDatabase:
         self._migrations, self._version = migrations, version
         self._pid = os.getpid()
         self._engine = self._make_engine()
-        self._check_schema()
+        try:
+            self._check_schema()
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     # ---- Transactions ----
 
@@ -131,6 +138,19 @@ class PostgresDatabase:
         """Our tables with their indexes."""
         return int(connection.exec_driver_sql(SIZE, (SCHEMA,)).scalar_one())
 
+    def vacuum(self) -> None:
+        """Have the server tidy our tables up."""
+        with self._translating(), self._engine_here().connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in metadata.sorted_tables:
+                connection.exec_driver_sql(f'VACUUM (ANALYZE) "{table.name}"')
+
+    def clear(self) -> None:
+        """Remove our schema."""
+        with self._translating(), self._engine_here().connect() as connection, connection.begin():
+            self._shut_others_out(connection)
+            connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE")
+
     def close(self) -> None:
         """Close all connections."""
         if self._pid == os.getpid():
@@ -160,6 +180,7 @@ class PostgresDatabase:
         def settle_in(connection: Any, record: object) -> None:  # the driver's connection, which is optional
             connection.autocommit = True
             connection.execute(f"SET search_path TO {SCHEMA}")
+            connection.execute("SELECT pg_advisory_lock_shared(%s)", (LIVING_LOCK,))
             connection.autocommit = False
 
         if self._hook is not None:
@@ -192,8 +213,19 @@ class PostgresDatabase:
             )
             connection.exec_driver_sql(postgres_query.MAKE_READER)
         elif found < self._version:
-            migrate(connection, pending(found, self._migrations))
+            steps = pending(found, self._migrations)
+            if any(not step.additive for step in steps):
+                self._shut_others_out(connection)
+            migrate(connection, steps)
             connection.exec_driver_sql("UPDATE counter SET value = %s WHERE name = 'schema_version'", (self._version,))
+
+    def _shut_others_out(self, connection: Connection) -> None:
+        alone = connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (LIVING_LOCK,)).scalar_one()
+        if not alone:
+            raise StoreUnavailable(
+                f"{self.location()} is used by other processes, and this needs it alone. "
+                "Wait for them or stop them (a server too), then try again."
+            )
 
     @contextmanager
     def _translating(self) -> Iterator[None]:

@@ -20,15 +20,21 @@ from penstock.store.views import POSTGRES, READABLE, VIEWS, select_of, trim
 
 READER = "penstock_reader"
 
+# Roles are the whole server's: others may be making the same one for another database, which PostgreSQL answers with
+# several kinds of error. Whether it worked is asked afterwards.
 MAKE_READER = f"""
 DO $$ BEGIN
     BEGIN
-        CREATE ROLE {READER} NOLOGIN;
-    EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}') THEN
+            CREATE ROLE {READER} NOLOGIN;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN NULL;
     END;
     BEGIN
-        EXECUTE 'GRANT {READER} TO ' || quote_ident(current_user);
-    EXCEPTION WHEN undefined_object OR unique_violation OR insufficient_privilege THEN NULL;
+        IF NOT pg_has_role(current_user, '{READER}', 'MEMBER') THEN
+            EXECUTE 'GRANT {READER} TO ' || quote_ident(current_user);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN NULL;
     END;
 END $$
 """
@@ -71,6 +77,9 @@ def _run(
     cursor: Any, sql: str, workspace_id: int, row_limit: int, timeout_seconds: float
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     may, user = cursor.execute(MAY_BE_READER, (READER,)).fetchone()
+    if not may:
+        cursor.execute(MAKE_READER)
+        may, user = cursor.execute(MAY_BE_READER, (READER,)).fetchone()
     if not may:
         raise QueryRefused(
             f"Read-only SQL needs the role {READER}, which {user} may not use. Let an administrator run: "

@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Index
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from penstock.core.errors import StoreTooNew
-from penstock.store.tables import metadata
+from penstock.store.tables import FULL_TEXT, WHERE, concurrency_limit, concurrency_slot, metadata, writer
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_IN_AN_INDEX = {"literal_binds": True, "include_table": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,23 @@ class Migration:
     additive: bool = True
 
 
-MIGRATIONS: Sequence[Migration] = ()
+def _add_limits_and_search(operations: "Operations") -> None:
+    """Version 2: concurrency limits, leases of writers, words of log lines."""
+    connection = operations.get_bind()
+    dialect = connection.dialect
+    new = (concurrency_limit, concurrency_slot)
+    statements = [str(CreateTable(table).compile(dialect=dialect)) for table in new]
+    statements.append("ALTER TABLE writer ADD COLUMN lease_until BIGINT")
+    indexes = [*writer.indexes, *(index for table in new for index in table.indexes)]
+    statements += [index_ddl(index, dialect) for index in indexes]
+    statements += FULL_TEXT[dialect.name]
+    if dialect.name == "sqlite":
+        statements.append("INSERT INTO log_fts (log_fts) VALUES ('rebuild')")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: Sequence[Migration] = (Migration(2, _add_limits_and_search),)
 
 
 def ddl(dialect: Dialect) -> list[str]:
@@ -38,14 +56,22 @@ def ddl(dialect: Dialect) -> list[str]:
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            only_for = (
-                index._ddl_if.dialect if index._ddl_if is not None else None
-            )  # no public accessor in SQLAlchemy 2.0
+            only_for = index._ddl_if.dialect if index._ddl_if is not None else None  # no public accessor in 2.0
             if only_for in (None, dialect.name):
-                statements.append(str(CreateIndex(index).compile(dialect=dialect)))
+                statements.append(index_ddl(index, dialect))
+    statements += FULL_TEXT[dialect.name]
     statements.append("INSERT INTO counter (name, value) VALUES ('changed', 0)")
     statements.append("INSERT INTO workspace (name) VALUES ('default')")
     return statements
+
+
+def index_ddl(index: Index, dialect: Dialect) -> str:
+    """The statement that makes an index, partial ones included."""
+    statement = str(CreateIndex(index).compile(dialect=dialect))
+    condition = index.info.get(WHERE)
+    if condition is None:
+        return statement
+    return f"{statement} WHERE {condition.compile(dialect=dialect, compile_kwargs=_IN_AN_INDEX)}"
 
 
 def check_version(found: int, *, where: str, known: int = SCHEMA_VERSION) -> bool:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from penstock.core.errors import PenstockError, StoreCorrupt, StoreUnavailable
 from penstock.store import sqlite_query
 from penstock.store.database import StatementHook
+from penstock.store.forks import Inside
 from penstock.store.gate import Gate
 from penstock.store.schema import MIGRATIONS, SCHEMA_VERSION, Migration, check_version, ddl, migrate, pending
 from penstock.store.sqlite_connections import Connections
@@ -28,9 +29,6 @@ from penstock.store.sqlite_errors import translate, translate_os
 SQLITE_VERSION_MIN = (3, 35)
 APPLICATION_ID = 0x50454E53  # "PENS"
 NEXT_CHANGED = "UPDATE counter SET value = value + 1 WHERE name = 'changed' RETURNING value"
-
-_left_to_parents: list[Connections] = []
-"""Connections that a forked child must neither use nor close: closing them would disturb the parent's."""
 
 
 class SqliteDatabase:
@@ -57,17 +55,22 @@ class SqliteDatabase:
         self._hook = before_statement
         self._migrations, self._version = migrations, version
         self._gate = Gate(self.path)
-        self._begin_anew()
-        self._make_file()
-        self._check_schema()
+        self._inside = Inside()
+        self._connections = Connections(self.path, hook=self._hook)
+        try:
+            self._make_file()
+            self._check_schema()
+        except BaseException:
+            self._connections.close()
+            self._gate.close()
+            raise
 
     # ---- Transactions ----
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Connection, int]]:
         """A write transaction behind the gate."""
-        connections = self._here()
-        with self._translating(), self._gate.passing():
+        with self._translating(), self._entered() as connections, self._gate.passing():
             connection = connections.writer()
             with connection.begin():
                 changed = connection.exec_driver_sql(NEXT_CHANGED).scalar_one()
@@ -78,8 +81,9 @@ class SqliteDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A snapshot."""
-        with self._translating(), self._here().engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translating(), self._entered() as connections:
+            with connections.engine.connect() as connection, connection.begin():
+                yield connection
 
     def now_us(self, connection: Connection | None) -> int:
         """The host's clock."""
@@ -91,14 +95,14 @@ class SqliteDatabase:
 
     def change_token(self) -> int | None:
         """SQLite's own count of commits."""
-        with self._translating():
-            return self._here().count_of_commits()
+        with self._translating(), self._entered() as connections:
+            return connections.count_of_commits()
 
     def query(
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run a statement that sees the documented views only."""
-        with self._translating():
+        with self._translating(), self._entered():
             return sqlite_query.run(
                 self.path, sql, workspace_id=workspace_id, row_limit=row_limit, timeout_seconds=timeout_seconds
             )
@@ -111,23 +115,51 @@ class SqliteDatabase:
         """The file and what is not yet merged into it."""
         return sum(path.stat().st_size for path in (self.path, Path(f"{self.path}-wal")) if path.exists())
 
+    def vacuum(self) -> None:
+        """Write the file anew without its gaps."""
+        with self._translating(), self._entered() as connections, self._gate.passing():
+            connections.alone().execute("VACUUM")
+
+    def clear(self) -> None:
+        """Remove the file's content; the file stays, so that whoever waits at the gate writes to the right one."""
+        with self._translating(), self._entered() as connections, self._gate.passing():
+            connection = connections.alone()
+            self._shut_others_out(connection)
+            names = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND sql IS NOT NULL"
+            connection.execute("BEGIN IMMEDIATE")
+            # Virtual tables take their own tables along, so that some are gone when their turn comes.
+            for kind, name in connection.execute(names).fetchall():
+                connection.execute(f'DROP {kind} IF EXISTS "{name}"')
+            connection.execute("PRAGMA user_version = 0")
+            connection.execute("PRAGMA application_id = 0")
+            connection.execute("COMMIT")
+            connection.execute("VACUUM")
+
     def close(self) -> None:
         """Close all connections; the last one to leave the file merges the log into it, behind the gate."""
-        connections = self._here()
-        with self._translating(), self._gate.passing():
+        with self._translating(), self._entered() as connections, self._gate.passing():
             connections.close()
         self._gate.close()
 
-    def _here(self) -> Connections:
-        """This process's connections."""
-        if self._pid != os.getpid():
-            _left_to_parents.append(self._connections)
-            self._begin_anew()
-        return self._connections
+    @contextmanager
+    def _entered(self) -> Iterator[Connections]:
+        """Be inside with this process's own connections."""
+        with self._inside.entered():
+            if self._inside.inherited:
+                self._close_inherited()
+            yield self._connections
 
-    def _begin_anew(self) -> None:
-        self._pid = os.getpid()
-        self._connections = Connections(self.path, hook=self._hook)
+    def _close_inherited(self) -> None:
+        if self._inside.torn:
+            raise StoreUnavailable(
+                f"This process was forked in the middle of a transaction on {self.path} and cannot use it. "
+                "Start processes by `spawn`, or fork before anything is recorded."
+            )
+        with self._gate.passing():
+            if self._inside.inherited:
+                self._connections.close()
+                self._connections = Connections(self.path, hook=self._hook)
+                self._inside.inherited = False
 
     # ---- The file and its schema ----
 
@@ -195,8 +227,8 @@ class SqliteDatabase:
             connection.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(
-                f"{self.path} is of an older Penstock and must be upgraded while nobody uses it. "
-                "Wait for the other processes or stop them, then try again."
+                f"{self.path} is used by other processes, and this needs it alone. "
+                "Wait for them or stop them (a server too), then try again."
             ) from error
 
     @contextmanager

@@ -1,6 +1,6 @@
 """The connections of one process to a database file: one writes, one watches, a pool of them reads.
 
-None crosses a fork: a child makes its own `Connections` and leaves the inherited ones alone.
+None crosses a fork: a child closes those that it has inherited, and makes its own `Connections` (see `forks.py`).
 """
 
 import sqlite3
@@ -65,6 +65,12 @@ class Connections:
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         return connection
+
+    def alone(self) -> sqlite3.Connection:
+        """Close all connections but one, and return that, with no transaction begun."""
+        self.close()
+        self._spare = self.open()
+        return self._spare
 
     def keep(self, connection: sqlite3.Connection) -> None:
         """Take an open connection, for the next who needs one."""

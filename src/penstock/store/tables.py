@@ -1,11 +1,13 @@
 """The tables and the indexes that serve the lists. No statement is made here.
 
 Rows refer to one another by small numbers (`seq`), and are known to the outside by 16-byte ids: a task run then costs
-about 200 bytes with its indexes. There are no foreign keys: the transactions of this package keep the references, and
-checking them again would cost a third of what a task run costs (see docs/adr). JSON is kept as text, as it was said.
+170 bytes with its indexes. There are no foreign keys: the transactions of this package keep the references
+(docs/adr/0014-rows-refer-by-numbers.md). JSON is kept as text, as it was said.
 Times are integer microseconds UTC. `changed` is the number of the transaction that last touched a row.
 """
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Dialect,
+    Float,
     Identity,
     Index,
     Integer,
@@ -56,6 +59,10 @@ class HexId(TypeDecorator[str]):
 
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
+
+WHERE = "where"
+"""Key of an index's `info`: the condition of rows that it holds. SQLAlchemy's own `postgresql_where` would load that
+dialect wherever SQLite is used, 25 ms; `schema.py` writes the condition down."""
 
 metadata = MetaData()
 
@@ -114,9 +121,13 @@ writer = _table(
     Column("tasks", Text, nullable=False),
     Column("seen_at", BIG, nullable=False),
     Column("closed_at", BIG),
+    Column("lease_until", BIG),
     UniqueConstraint("workspace_id", "id", name="uq_writer_id"),
 )
-"""A process that journals. `mark` is its last record taken in; `tasks` maps task ids to the `task` rows it defined."""
+_leased = writer.c.lease_until.is_not(None)
+Index("ix_writer_lease", writer.c.lease_until, info={WHERE: _leased})
+"""A process that journals. `lease_until` is set where nobody here can look at its lock. `mark` is its last
+record taken in; `tasks` maps task ids to the `task` rows it defined."""
 
 flow_run = _table(
     "flow_run",
@@ -166,11 +177,10 @@ Index(
     flow_run.c.parent_run_id,
     flow_run.c.start_at,
     flow_run.c.seq,
-    sqlite_where=_has_parent,
-    postgresql_where=_has_parent,
+    info={WHERE: _has_parent},
 )
 _open = flow_run.c.ended_at.is_(None)
-Index("ix_flow_run_open", flow_run.c.writer_seq, sqlite_where=_open, postgresql_where=_open)
+Index("ix_flow_run_open", flow_run.c.writer_seq, info={WHERE: _open})
 
 flow_run_state = _table(
     "flow_run_state",
@@ -233,8 +243,7 @@ Index(
     "ix_task_run_state",
     task_run.c.flow_run_seq,
     task_run.c.state_type,
-    sqlite_where=_unusual,
-    postgresql_where=_unusual,
+    info={WHERE: _unusual},
 )
 
 log = _table(
@@ -252,7 +261,7 @@ log = _table(
 Index("ix_log_flow_run", log.c.flow_run_seq).ddl_if(dialect="sqlite")
 Index("ix_log_flow_run_pg", log.c.flow_run_seq, log.c.seq).ddl_if(dialect="postgresql")
 _of_task = log.c.task_run_id.is_not(None)
-Index("ix_log_task_run", log.c.task_run_id, log.c.seq, sqlite_where=_of_task, postgresql_where=_of_task)
+Index("ix_log_task_run", log.c.task_run_id, log.c.seq, info={WHERE: _of_task})
 
 event = _table(
     "event",
@@ -271,7 +280,7 @@ event = _table(
     UniqueConstraint("workspace_id", "id", name="uq_event_id"),
 )
 _of_run = event.c.flow_run_seq.is_not(None)
-Index("ix_event_flow_run", event.c.flow_run_seq, sqlite_where=_of_run, postgresql_where=_of_run)
+Index("ix_event_flow_run", event.c.flow_run_seq, info={WHERE: _of_run})
 Index("ix_event_kind", event.c.workspace_id, event.c.kind, event.c.seq)
 
 artifact = _table(
@@ -296,8 +305,7 @@ Index(
     artifact.c.workspace_id,
     artifact.c.key,
     artifact.c.seq,
-    sqlite_where=_keyed,
-    postgresql_where=_keyed,
+    info={WHERE: _keyed},
 )
 Index("ix_artifact_flow_run", artifact.c.flow_run_seq, artifact.c.seq)
 Index("ix_artifact_workspace", artifact.c.workspace_id, artifact.c.seq)
@@ -338,6 +346,48 @@ Index(
     dataset_use.c.workspace_id,
     dataset_use.c.write_key,
     dataset_use.c.seq,
-    sqlite_where=_with_key,
-    postgresql_where=_with_key,
+    info={WHERE: _with_key},
 )
+
+concurrency_limit = _table(
+    "concurrency_limit",
+    _seq(),
+    Column("workspace_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("decay_per_second", Float),
+    Column("used", Float, nullable=False),
+    Column("used_at", BIG, nullable=False),
+    Column("created_at", BIG, nullable=False),
+    Column("updated_at", BIG, nullable=False),
+    UniqueConstraint("workspace_id", "name", name="uq_concurrency_limit_name"),
+)
+"""So many at once or, with `decay_per_second`, so many in a time: then `used` is what was taken at `used_at`."""
+
+concurrency_slot = _table(
+    "concurrency_slot",
+    _seq(),
+    Column("limit_seq", BIG, nullable=False),
+    Column("id", HexId, nullable=False),
+    Column("occupied", Integer, nullable=False),
+    Column("holder", Text),
+    Column("taken_at", BIG, nullable=False),
+    Column("expires_at", BIG, nullable=False),
+    UniqueConstraint("limit_seq", "id", name="uq_concurrency_slot_id"),
+)
+"""Slots that somebody holds, until they are given back or the lease ends."""
+Index("ix_concurrency_slot_id", concurrency_slot.c.id)
+
+FULL_TEXT: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "sqlite": (
+            "CREATE VIRTUAL TABLE log_fts USING fts5(message, content='log', content_rowid='seq')",
+            "CREATE TRIGGER log_said AFTER INSERT ON log BEGIN"
+            " INSERT INTO log_fts (rowid, message) VALUES (new.seq, new.message); END",
+            "CREATE TRIGGER log_gone AFTER DELETE ON log BEGIN"
+            " INSERT INTO log_fts (log_fts, rowid, message) VALUES ('delete', old.seq, old.message); END",
+        ),
+        "postgresql": ("CREATE INDEX ix_log_message ON log USING gin (to_tsvector('simple', message))",),
+    }
+)
+"""Words in log lines, found by the database's own means; the last statements of the schema."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, literal, select
+from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from penstock.core.errors import NotFound
 from penstock.core.ids import RunId, TaskRunId
@@ -117,21 +117,21 @@ def list_task_runs(store: Store, request: ListTaskRuns, workspace: str) -> Page[
 
 
 def list_recorded_calls(store: Store, request: ListRecordedCalls, workspace: str) -> Page[RecordedCall]:
-    """Answer `ListRecordedCalls`: by id, tasks and subflows alike."""
-    limit = clamp(request.limit)
-    after = None if request.cursor is None else decode_cursor(request.cursor, str)[0]
+    """Answer `ListRecordedCalls`: tasks as they were recorded, then subflows as they started."""
+    limit, r = clamp(request.limit), flow_run.c
+    kind, at, last = ("task", 0, 0) if request.cursor is None else decode_cursor(request.cursor, str, int, int)
+    found: list[Row[Any]] = []
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
-        tasks = _completed_tasks(find_run(connection, workspace_id, request.flow_run_id))
-        flows = _completed_subflows(workspace_id, request.flow_run_id)
-        if after is not None:
-            tasks, flows = tasks.where(t.id > after), flows.where(flow_run.c.id > after)
-        found = [
-            *connection.execute(tasks.order_by(t.id).limit(limit + 1)).all(),
-            *connection.execute(flows.order_by(flow_run.c.id).limit(limit + 1)).all(),
-        ]
-    found.sort(key=lambda row: str(row.id))
-    return make_page(found[: limit + 1], limit, item=_to_call, keys=lambda row: (row.id,))
+        if kind == "task":
+            tasks = _completed_tasks(find_run(connection, workspace_id, request.flow_run_id))
+            found.extend(connection.execute(tasks.where(t.seq > last).order_by(t.seq).limit(limit + 1)))
+            at, last = 0, 0
+        if len(found) <= limit:
+            flows = _completed_subflows(workspace_id, request.flow_run_id).order_by(r.start_at, r.seq)
+            flows = flows.where(tuple_(r.start_at, r.seq) > tuple_(at, last))
+            found.extend(connection.execute(flows.limit(limit + 1 - len(found))))
+    return make_page(found, limit, item=_to_call, keys=lambda row: (row.kind, row.at, row.seq))
 
 
 def find_run(connection: Connection, workspace_id: int, run_id: str) -> int:
@@ -145,7 +145,7 @@ def find_run(connection: Connection, workspace_id: int, run_id: str) -> int:
 def _completed_tasks(run_seq: int) -> Select[Any]:
     return (
         select(
-            t.id, literal("task").label("kind"), task.c.key, t.state_name, t.state_type, t.result, t.message,
+            t.id, literal("task").label("kind"), literal(0).label("at"), t.seq, task.c.key, t.state_name, t.state_type, t.result, t.message,
             task.c.source_hash, t.upstream, t.epoch,
         )
         .join(task, task.c.seq == t.task_seq)
@@ -157,7 +157,7 @@ def _completed_subflows(workspace_id: int, run_id: str) -> Select[Any]:
     r = flow_run.c
     return (
         select(
-            r.id, literal("flow").label("kind"), flow.c.name.label("key"), r.state_name, r.state_type, r.result,
+            r.id, literal("flow").label("kind"), r.start_at.label("at"), r.seq, flow.c.name.label("key"), r.state_name, r.state_type, r.result,
             r.state_message.label("message"), r.code_version.label("source_hash"), r.upstream, r.epoch,
         )
         .join(flow, flow.c.seq == r.flow_seq)

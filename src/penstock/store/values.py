@@ -48,6 +48,11 @@ def clean_text(text: str) -> str:
     """
     if "\0" in text:
         text = text.replace("\0", REPLACEMENT)
+    return clean_half_pairs(text)
+
+
+def clean_half_pairs(text: str) -> str:
+    """Replace halves of surrogate pairs only."""
     if not text.isascii():
         try:
             text.encode()

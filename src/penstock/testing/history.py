@@ -51,9 +51,7 @@ class History:
 
     def flow_run(self, run_id: str | None = None) -> FlowRun:
         """A run; the latest that no other run called, if none is named."""
-        if run_id is not None:
-            return self.ask(GetFlowRun(id=RunId(parse_id(run_id))))
-        return self.ask(ListFlowRuns(filter=RunFilter(top_level=True), limit=1)).items[0]
+        return self.ask(GetFlowRun(id=self._id(run_id)))
 
     def flow_runs(self, flow_name: str | None = None) -> list[FlowRun]:
         """All runs, or those of a flow, oldest first, subflow runs among them."""
@@ -97,7 +95,12 @@ class History:
         return self._all(lambda cursor: ListArtifacts(flow_run_id=flow_run_id, cursor=cursor))[::-1]
 
     def _id(self, run_id: str | None) -> RunId:
-        return self.flow_run().id if run_id is None else RunId(parse_id(run_id))
+        if run_id is not None:
+            return RunId(parse_id(run_id))
+        latest = self.ask(ListFlowRuns(filter=RunFilter(top_level=True), limit=1)).items
+        if not latest:
+            raise LookupError("No flow has run here yet.")
+        return latest[0].id
 
     def _all(self, request: Callable[[str | None], Request[Page[T]]]) -> list[T]:
         items: list[T] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.engine.execution import conclude, execute, life_of
 from penstock.engine.futures import TaskFuture, is_future
 from penstock.engine.inputs import dependencies_of
-from penstock.engine.interrupts import CancelNow, Interrupted, interrupt_thread
+from penstock.engine.interrupts import Stopper
 from penstock.engine.options import Kind
 from penstock.engine.programs import drive_async
 from penstock.engine.runners import Runner, TaskRunner
@@ -82,8 +82,8 @@ class ThreadPool:
 
     def interrupt(self) -> None:
         for thread in list(self._threads):
-            if thread.current is not None and thread.ident is not None:
-                interrupt_thread(thread.ident, CancelNow)
+            if thread.current is not None and thread.penstock_stop is not None:
+                thread.penstock_stop()
         if self._loop is not None:
             self._loop.interrupt()
 
@@ -116,14 +116,11 @@ class ThreadPool:
                 self._idle -= 1
             if future is None:
                 return
+            if not self._queue.empty():
+                self._grow()  # whoever queued more may have counted on this thread
             thread.current = future
-            try:
-                self.execute(future)
-            except Interrupted:
-                pass  # it struck after the call had ended
-            finally:
-                thread.current = None
-                future = None
+            self.execute(future)
+            thread.current = future = None
             if len(self._threads) - self._blocked > self._max and self._retire(thread):
                 return
 
@@ -153,9 +150,11 @@ class _PoolThread(threading.Thread):
     def __init__(self, pool: ThreadPool, number: int):
         super().__init__(name=f"penstock-task-{number}", daemon=True)
         self.penstock_pool = pool
+        self.penstock_stop: Stopper | None = None
         self.current: TaskFuture | None = None
 
     def run(self) -> None:
+        self.penstock_stop = Stopper(is_open=False)
         try:
             self.penstock_pool.work(self)
         finally:
@@ -173,6 +172,7 @@ class _LoopThread:
         self._slots = asyncio.Semaphore(max(max_workers, 1))
         self._tasks: set[Any] = set()
         self._thread = threading.Thread(target=self._run, name="penstock-task-loop", daemon=True)
+        self._thread.penstock_slots = self._slots  # type: ignore[attr-defined]  # given away while a coroutine waits
         self._thread.start()
 
     def enqueue(self, future: TaskFuture) -> None:

@@ -1,0 +1,184 @@
+"""The guard at the door: what every request passes before any route sees it. Decides in plain functions; does no I/O itself.
+
+host name known? -> same origin? -> key right? -> versions fit? -> body small enough? -> route
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from penstock.core.errors import NotAuthorized, PenstockError, RequestRefused, TooLarge, VersionMismatch
+from penstock.wire import VERSION_HEADER, WIRE_VERSION
+
+BODY_BYTES_MAX = 64 * 1024 * 1024
+COOKIE = "penstock_key"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+OPEN_PATHS = frozenset({"/api/health", "/api/session"})
+"""What can be asked without a key: health, and handing in the key itself."""
+KEYED_PREFIXES = ("/api", "/metrics", "/docs", "/redoc")
+"""The rest is the console's own program, which holds no data and asks for the key."""
+
+CONTENT_SECURITY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: http:; "
+    "connect-src 'self'; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+"""No inline script, nothing from elsewhere but the images that artifacts name. Charts set styles on elements."""
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    VERSION_HEADER: str(WIRE_VERSION),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the guard goes by."""
+
+    api_key: str | None = None
+    hosts: frozenset[str] = field(default_factory=frozenset)
+    """Host names that this server is known by besides the loopback ones; `*` for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the guard looks at of a request. Header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+def check(door: Door, asked: Asked) -> PenstockError | None:
+    """The reason to refuse a request; none if it may pass.
+
+    >>> check(Door(api_key="k"), Asked("GET", "/api/flows", {"host": "localhost"}))
+    NotAuthorized('An API key is needed: set PENSTOCK_API_KEY to the key that the server was started with.')
+    """
+    return (
+        _check_host(door, asked)
+        or _check_origin(asked)
+        or _check_key(door, asked)
+        or _check_version(asked)
+        or _check_length(asked)
+    )
+
+
+def _check_host(door: Door, asked: Asked) -> PenstockError | None:
+    host = host_name(asked.headers.get("host", ""))
+    if host in LOOPBACK_NAMES or host in door.hosts or "*" in door.hosts or host.endswith(".localhost"):
+        return None
+    return RequestRefused(
+        f"This server is not known as `{host[:100]}`. Start it with `--allowed-host {host[:100]}` if it should be."
+    )
+
+
+def _check_origin(asked: Asked) -> PenstockError | None:
+    if asked.method in SAFE_METHODS:
+        return None
+    origin = asked.headers.get("origin")
+    if origin is not None:
+        fine = _netloc(origin) == asked.headers.get("host", "").lower()
+    else:
+        fine = asked.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+    if fine:
+        return None
+    return RequestRefused("A page of another site asked for this, which only the console of this server may.")
+
+
+def _check_key(door: Door, asked: Asked) -> PenstockError | None:
+    if door.api_key is None or asked.path in OPEN_PATHS or not asked.path.startswith(KEYED_PREFIXES):
+        return None
+    given = given_key(asked.headers)
+    if given is None:
+        return NotAuthorized("An API key is needed: set PENSTOCK_API_KEY to the key that the server was started with.")
+    if not is_key(door, given):
+        return NotAuthorized("The API key is not the server's: check PENSTOCK_API_KEY.")
+    return None
+
+
+def is_key(door: Door, given: str) -> bool:
+    """Tell whether a key is the door's, in a time that says nothing of how near it is."""
+    return door.api_key is not None and hmac.compare_digest(given.encode(), door.api_key.encode())
+
+
+def given_key(headers: Mapping[str, str]) -> str | None:
+    """The key that a request brings, in a header or in the console's cookie."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return None if morsel is None else bytes.fromhex(morsel.value).decode() if _is_hex(morsel.value) else None
+
+
+def _check_version(asked: Asked) -> PenstockError | None:
+    said = asked.headers.get(VERSION_HEADER.lower())
+    if said is None or said == str(WIRE_VERSION):
+        return None
+    return VersionMismatch(
+        f"The client speaks version {said[:20]} of the API, this server version {WIRE_VERSION}. "
+        "Bring both to the same version of Penstock."
+    )
+
+
+def _check_length(asked: Asked) -> PenstockError | None:
+    said = asked.headers.get("content-length", "0")
+    if said.isdigit() and int(said) > BODY_BYTES_MAX:
+        return too_large()
+    return None
+
+
+def too_large() -> TooLarge:
+    """What is said to a body that is too large."""
+    return TooLarge(f"The body has more than {BODY_BYTES_MAX:,} bytes. Send less at once.")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether binding to this name or address keeps others out.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    if host in ("localhost", ""):
+        return host == "localhost"
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without the port.
+
+    >>> host_name("[::1]:4200"), host_name("Example.org:80")
+    ('::1', 'example.org')
+    """
+    header = header.strip().lower()
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) % 2 == 0 and all(character in "0123456789abcdef" for character in text)
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as the guard reads them."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}

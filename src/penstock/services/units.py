@@ -1,0 +1,86 @@
+"""Units and what runs them: one thread calls each unit when it is due. A unit that fails is called again later.
+
+Several servers over one database may run the same units: each does its work in bounded, guarded steps.
+"""
+
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from penstock.core.errors import PenstockError
+
+logger = logging.getLogger("penstock.services")
+
+STOP_SECONDS_MAX = 10.0
+
+
+class Unit(Protocol):
+    """Something that is to be done once in a while."""
+
+    name: str
+    interval_seconds: float
+
+    def run_once(self) -> int:
+        """Do it; answers how many things were done. Returns soon: what is left is done the next time."""
+
+
+@dataclass(order=True, slots=True)
+class _Due:
+    at: float
+    place: int
+    unit: Unit = field(compare=False)
+
+
+class Services:
+    """Runs units in one thread."""
+
+    def __init__(self, units: Sequence[Unit], *, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._due = [_Due(clock() + unit.interval_seconds, place, unit) for place, unit in enumerate(units)]
+        heapq.heapify(self._due)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="penstock-services", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the unit that is being called."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS_MAX)
+
+    def wait(self) -> None:
+        """Wait until somebody stops them."""
+        self._stopping.wait()
+
+    def run_due(self) -> float:
+        """Call what is due; answers how many seconds there are until the next."""
+        while self._due and self._due[0].at <= self._clock():
+            due = heapq.heappop(self._due)
+            call(due.unit)
+            heapq.heappush(self._due, _Due(self._clock() + due.unit.interval_seconds, due.place, due.unit))
+        return max(0.0, self._due[0].at - self._clock()) if self._due else 3600.0
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self.run_due()):
+            pass
+
+
+def call(unit: Unit) -> None:
+    """Call a unit. What goes wrong is told, and is no reason to stop the others."""
+    try:
+        done = unit.run_once()
+    except PenstockError as error:
+        logger.warning("%s: %s", unit.name, error)
+    except Exception:
+        logger.exception("%s met a fault of its own", unit.name)
+    else:
+        if done:
+            logger.info("%s: %d done", unit.name, done)

@@ -1,0 +1,54 @@
+"""Writers, the processes that journal: making them known, and which runs they hold."""
+
+from typing import Any
+
+from sqlalchemy import and_, select, update
+
+from penstock.core.ids import RunId
+from penstock.ports import FindOpenRuns, OpenRuns, WriterHello
+from penstock.store.database import Store, Transaction
+from penstock.store.tables import flow_run, writer
+from penstock.store.upserts import insert_if_new
+from penstock.store.values import clean_text
+
+LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 5.0, 3_600.0
+TASKS_NONE = "{}"
+
+r = flow_run.c
+
+
+def find_open_runs(store: Store, request: FindOpenRuns, workspace: str) -> OpenRuns:
+    """Answer `FindOpenRuns`. A suspended run has been let go of on purpose: it is nobody's."""
+    with store.read() as connection:
+        mine = and_(
+            writer.c.workspace_id == store.workspace_id(connection, workspace), writer.c.id == request.writer_id
+        )
+        known = connection.execute(select(writer.c.seq, writer.c.mark).where(mine)).one_or_none()
+        if known is None:
+            return OpenRuns(runs=(), mark=0)
+        runs = connection.execute(select(r.id, r.epoch).where(held_by(known.seq)).order_by(r.seq)).all()
+    return OpenRuns(runs=[(RunId(run.id), run.epoch) for run in runs], mark=known.mark)
+
+
+def add_writer(transaction: Transaction, workspace_id: int, hello: WriterHello, *, at: int) -> int:
+    """Make a writer known, or known better; answer its number."""
+    values = {"host": clean_text(hello.host), "boot_id": hello.boot_id, "pid": hello.pid, "seen_at": at}
+    if hello.lease_seconds is not None:
+        values["lease_until"] = transaction.now_us() + lease_us(hello.lease_seconds)
+    new = {"workspace_id": workspace_id, "id": hello.writer_id, "mark": 0, "tasks": TASKS_NONE, **values}
+    made = insert_if_new(transaction.connection, writer, new)
+    if made is not None:
+        return made
+    mine = and_(writer.c.workspace_id == workspace_id, writer.c.id == hello.writer_id)
+    known = update(writer).where(mine).values(values).returning(writer.c.seq)
+    return int(transaction.connection.execute(known).scalar_one())
+
+
+def lease_us(seconds: float) -> int:
+    """The length of a lease, within reason."""
+    return int(max(LEASE_SECONDS_MIN, min(seconds, LEASE_SECONDS_MAX)) * 1_000_000)
+
+
+def held_by(writer_seq: Any) -> Any:
+    """The condition that a run is open and a writer's."""
+    return and_(r.writer_seq == writer_seq, r.ended_at.is_(None), r.state_name != "Suspended")

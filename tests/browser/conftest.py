@@ -1,0 +1,142 @@
+"""A real server over real runs, and Debian's Chromium looking at its console.
+
+Screenshots go to build/screenshots, for a person to look at.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "src" / "penstock" / "server" / "static"
+SCREENSHOTS = ROOT / "build" / "screenshots"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+CHROMIUM_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WAIT_MS = 15_000
+
+
+@dataclass
+class Console:
+    """A server's address, and the home behind it."""
+
+    url: str
+    home: Path
+
+    def run(self, *parts: str) -> None:
+        """Run flows to their end."""
+        subprocess.run(self._program(*parts), env=self._environment(), check=True, capture_output=True, timeout=120)
+
+    @contextmanager
+    def running(self, *parts: str) -> Iterator[None]:
+        """Flows that run meanwhile."""
+        process = subprocess.Popen(
+            self._program(*parts), env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    def find_run(self, flow: str, *states: str) -> dict[str, Any]:
+        """The newest run of a flow, in one of the states if any are named."""
+        asked = {"filter": {"flow_names": [flow], "state_types": list(states)}, "limit": 1}
+        found: dict[str, Any] = httpx.post(f"{self.url}/api/flow-runs/filter", json=asked).json()["items"][0]
+        return found
+
+    def _program(self, *parts: str) -> list[str]:
+        return [sys.executable, str(Path(__file__).with_name("flows.py")), *parts]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PENSTOCK_HOME": str(self.home)}
+
+
+@contextmanager
+def start_server(home: Path, port: int = 0, **environment: str) -> Iterator[str]:
+    """`penstock server start`, as people type it; it is stopped at the end."""
+    command = [sys.executable, "-m", "penstock.cli.main", "server", "start", "--port", str(port)]
+    environment = {**os.environ, "PENSTOCK_HOME": str(home), **environment}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    try:
+        said = process.stderr.readline()  # comes as soon as it answers
+        found = re.search(r"http://[\d.]+:\d+", said)
+        assert found is not None, said + process.stderr.read()
+        yield found.group()
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The built console."""
+    if not (STATIC / "index.html").is_file():
+        reason = "The console is not built: run `make ui`."
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    return STATIC
+
+
+@pytest.fixture(scope="session")
+def console(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A server over a home in which flows have run, one of them with ten thousand task runs."""
+    home = tmp_path_factory.mktemp("console")
+    Console("", home).run("history", "many")
+    with start_server(home) as url:
+        yield Console(url, home)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("No Chromium is installed: `make test` installs Debian's.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, console: Console) -> Iterator[OpenPage]:
+    """Opens pages of the console; one that complains, or loads anything from elsewhere, fails the test."""
+    contexts = []
+    wrong: list[str] = []
+
+    def open_(path: str, *, theme: str = "light", **options: Any) -> Page:
+        context = browser.new_context(color_scheme=theme, viewport={"width": 1440, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda request: wrong.append(request.url) if _is_elsewhere(request.url, console) else None)
+        page.goto(console.url + path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert [] == wrong
+
+
+def _is_elsewhere(url: str, console: Console) -> bool:
+    return not url.startswith((console.url, "data:", "blob:"))

@@ -1,0 +1,57 @@
+"""Pages that move by themselves."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Console, OpenPage, start_server
+
+
+def test_a_running_flow_is_followed_and_cancelled(console: Console, open_page: OpenPage) -> None:
+    page = open_page("/runs")
+    with console.running("slow"):
+        row = page.get_by_role("row").filter(has_text="slow-import")
+        expect(row).to_contain_text("Running")
+        row.get_by_role("link").click()
+        log = page.get_by_role("log")
+        expect(log).to_contain_text("part 3 of")
+        expect(log).to_contain_text("part 12 of")
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Cancel this run").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Cancelled")
+
+
+def test_a_new_run_comes_into_the_list_by_itself(console: Console, open_page: OpenPage) -> None:
+    page = open_page("/runs?q=param.year=2022")
+    expect(page.get_by_text("No run fits these filters")).to_be_visible()
+    console.run("one")
+    expect(page.get_by_role("row").filter(has_text="web-to-lake")).to_be_visible()
+
+
+def test_a_lost_connection_is_shown_and_what_was_missed_comes(built: Path, browser: Browser, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    page = browser.new_page()
+    with start_server(home) as url:
+        page.goto(f"{url}/runs")
+        expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Live")).to_be_hidden()
+    console = Console(url, home)
+    console.run("one")
+    with start_server(home, port=int(url.rpartition(":")[2])):
+        expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("row").filter(has_text="web-to-lake")).to_be_visible()
+        page.close()
+
+
+def test_a_server_with_a_key_asks_for_it(built: Path, browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page()
+    with start_server(tmp_path / "home", PENSTOCK_API_KEY="open-sesame") as url:
+        page.goto(f"{url}/runs")
+        page.get_by_label("API key").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("not the server's")
+        page.get_by_label("API key").fill("open-sesame")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+        page.close()

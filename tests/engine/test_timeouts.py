@@ -1,0 +1,238 @@
+"""Time-outs of flows and tasks, wherever they run: what is recorded is true, and what comes too late is refused."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+import pytest
+
+from penstock import flow, task
+from penstock.core.errors import RunTimedOut
+from penstock.core.states import Reason, StateType
+from penstock.ports import FlowRun, ListFlowRuns, ListTaskRuns, TaskRun
+from penstock.sdk import wiring
+from penstock.testing import harness
+
+SHORT, LONG = 0.05, 3_600.0
+
+
+@pytest.fixture(autouse=True)
+def home() -> Iterator[Path]:
+    with harness(cancel_grace_seconds="2") as home:
+        yield home
+
+
+def tasks() -> dict[str, TaskRun]:
+    wiring.flush()
+    return {run.name: run for run in wiring.open_orchestrator().ask(ListTaskRuns(limit=1_000)).items}
+
+
+def flows() -> dict[str, FlowRun]:
+    wiring.flush()
+    return {run.flow_name: run for run in wiring.open_orchestrator().ask(ListFlowRuns(limit=1_000)).items}
+
+
+def spin() -> None:
+    while True:
+        continue
+
+
+def block() -> None:
+    lock = Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def in_thread(act: Callable[[], Any]) -> Any:
+    outcome: list[Any] = []
+    thread = threading.Thread(target=lambda: outcome.append(act()))
+    thread.start()
+    thread.join()
+    return outcome[0]
+
+
+@pytest.mark.parametrize("work", [spin, block])
+def test_a_task_whose_time_is_up_has_timed_out_and_so_has_none_of_the_others(work: Callable[[], None]) -> None:
+    @task(timeout_seconds=SHORT)
+    def slow() -> None:
+        work()
+
+    @task
+    def quick() -> str:
+        return "quick"
+
+    @flow
+    def body() -> list[Any]:
+        called = slow(return_state=True)
+        submitted = slow.submit().wait().state
+        return [called.name, submitted.name, quick(), quick.submit().result()]
+
+    assert ["TimedOut", "TimedOut", "quick", "quick"] == body()
+    recorded = tasks()
+    assert {(StateType.FAILED, "TimedOut", Reason.TIMED_OUT)} == {
+        (run.state.type, run.state.name, run.state.reason) for name, run in recorded.items() if "slow" in name
+    }
+
+
+@pytest.mark.parametrize("work", [spin, block])
+@pytest.mark.parametrize("where", ["main thread", "other thread"])
+def test_a_flow_whose_time_is_up_has_timed_out(work: Callable[[], None], where: str) -> None:
+    @flow(timeout_seconds=SHORT)
+    def slow() -> None:
+        work()
+
+    state = slow(return_state=True) if where == "main thread" else in_thread(lambda: slow(return_state=True))
+    assert ("TimedOut", RunTimedOut) == (state.name, type(state.result(raise_on_failure=False)))
+    assert "TimedOut" == flows()["slow"].state.name
+
+
+def test_a_coroutine_whose_time_is_up_has_timed_out() -> None:
+    @task(timeout_seconds=SHORT)
+    async def slow() -> None:
+        await asyncio.Event().wait()
+
+    @flow
+    async def body() -> list[str]:
+        submitted = slow.submit()
+        with pytest.raises(RunTimedOut):
+            await submitted
+        return [(await slow(return_state=True)).name, submitted.state.name]
+
+    assert ["TimedOut", "TimedOut"] == asyncio.run(body())
+    assert {"TimedOut"} == {run.state.name for run in tasks().values()}
+
+
+@pytest.mark.parametrize("limit", [None, LONG])
+@pytest.mark.parametrize("where", ["main thread", "other thread"])
+def test_what_a_timed_out_flow_was_doing_is_recorded_as_ended(limit: float | None, where: str) -> None:
+    """Not as running for ever: also where the task has a limit of its own, which is begun and ended meanwhile."""
+
+    @task(timeout_seconds=limit)
+    def called() -> None:
+        spin()
+
+    @flow
+    def inner() -> None:
+        called()
+
+    @flow(timeout_seconds=4 * SHORT)
+    def outer() -> None:
+        inner()
+
+    state = outer(return_state=True) if where == "main thread" else in_thread(lambda: outer(return_state=True))
+    assert "TimedOut" == state.name
+    assert {"outer": "TimedOut", "inner": "Cancelled"} == {name: run.state.name for name, run in flows().items()}
+    assert {"called-0": "Cancelled"} == {name: run.state.name for name, run in tasks().items()}
+
+
+def test_what_a_timed_out_flow_had_submitted_is_recorded_as_ended() -> None:
+    @task
+    def submitted() -> None:
+        spin()
+
+    @flow(timeout_seconds=4 * SHORT)
+    def outer() -> None:
+        submitted.submit().result()
+
+    assert "TimedOut" == outer(return_state=True).name
+    assert {StateType.CANCELLED} == {run.state.type for run in tasks().values()}
+
+
+def test_a_timed_out_task_is_tried_again() -> None:
+    calls: list[int] = []
+
+    @task(timeout_seconds=SHORT, retries=2)
+    def slow_at_first() -> str:
+        calls.append(1)
+        if len(calls) < 3:
+            spin()
+        return "in time"
+
+    @flow
+    def body() -> list[str]:
+        first = slow_at_first()
+        calls.clear()
+        return [first, slow_at_first.submit().result()]
+
+    assert ["in time", "in time"] == body()
+    assert {"slow_at_first-0": 3, "slow_at_first-1": 3} == {name: run.attempt for name, run in tasks().items()}
+
+
+def test_what_a_task_returns_after_its_time_is_refused() -> None:
+    """The thread hears nothing while it is blocked; when it goes on, its run has ended long since."""
+    lock, ended = Lock(), Event()
+    lock.acquire()
+
+    @task(timeout_seconds=SHORT)
+    def deaf() -> str:
+        try:
+            lock.acquire()
+        finally:
+            ended.set()
+        return "too late"
+
+    @flow
+    def body() -> list[Any]:
+        future = deaf.submit()
+        before = future.wait().state
+        lock.release()
+        ended.wait()
+        return [before.name, future.state.name]
+
+    assert ["TimedOut", "TimedOut"] == body()
+    run = tasks()["deaf-0"]
+    assert ("TimedOut", None) == (run.state.name, run.result)
+
+
+def test_a_thread_that_goes_on_after_its_flow_has_ended_harms_nobody() -> None:
+    lock, ended = Lock(), Event()
+    lock.acquire()
+
+    @task
+    def other() -> int:
+        return 1
+
+    @task(timeout_seconds=SHORT)
+    def deaf() -> None:
+        try:
+            lock.acquire()
+            other()
+        finally:
+            ended.set()
+
+    @flow
+    def body() -> str:
+        return deaf.submit().wait().state.name
+
+    assert "TimedOut" == body()
+    lock.release()
+    assert ended.wait(30)
+    assert "TimedOut" == body()
+
+
+def test_a_flow_within_a_flow_has_a_time_of_its_own() -> None:
+    @flow(timeout_seconds=SHORT)
+    def inner() -> None:
+        spin()
+
+    @flow(timeout_seconds=LONG)
+    def outer() -> str:
+        return inner(return_state=True).name
+
+    assert "TimedOut" == outer()
+    assert {"outer": "Completed", "inner": "TimedOut"} == {name: run.state.name for name, run in flows().items()}
+
+
+def test_a_time_out_of_the_users_own_is_a_failure_like_any_other() -> None:
+    @task(timeout_seconds=LONG)
+    def own() -> None:
+        raise TimeoutError("of a socket")
+
+    @flow
+    def body() -> str:
+        return own(return_state=True).name
+
+    assert "Failed" == body()

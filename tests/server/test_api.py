@@ -1,0 +1,75 @@
+"""The API's document, its about routes, hostile texts."""
+
+from pathlib import Path
+
+import pytest
+
+from penstock.ports import ListFlowRuns
+from penstock.server.document import openapi_text
+from penstock.server.routes import find_verb
+from penstock.wire import ROUTES, answer_type
+from tests.contract.telling import Teller, defined, logged, seen
+from tests.server.conftest import Served
+
+SNAPSHOT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "openapi.json"
+HOSTILE = ["<script>alert(1)</script>", "\x1b[2Jescape", "'; DROP TABLE flow_run; --", "a" * 10_000, "☃\u202e"]
+
+
+def test_the_reviewed_document_is_current() -> None:
+    """If this fails: `python -m penstock.server.document docs/reference/openapi.json`, and look at what changed."""
+    assert SNAPSHOT.read_text() == openapi_text()
+
+
+def test_every_verb_has_its_route_in_the_document(served: Served) -> None:
+    document = served.http.get("/api/openapi.json").json()
+    operations = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    assert set(ROUTES) <= operations
+
+
+def test_every_answer_of_the_document_has_a_type(served: Served) -> None:
+    document = served.http.get("/api/openapi.json").json()
+    untyped = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        for content in operation["responses"]["200"].get("content", {}).values()
+        if not content.get("schema") and not answers_nothing(operation["operationId"])
+    ]
+    assert [] == untyped
+
+
+def answers_nothing(operation: str) -> bool:
+    return operation in ROUTES and answer_type(find_verb(operation)) in (None, type(None))
+
+
+def test_the_server_says_who_it_is(served: Served) -> None:
+    assert "penstock" == served.http.get("/api/health").json()["name"]
+    assert "sqlite" == served.http.get("/api/ready").json()["database"]
+    assert 1 == served.http.get("/api/version").json()["api"]
+
+
+def test_metrics_count_what_was_asked(served: Served) -> None:
+    served.http.get("/api/flows")
+    text = served.http.get("/metrics").text
+    assert 'penstock_requests_total{method="GET",route="/api/flows",status="200"} 1.0' in text
+
+
+def test_the_console_is_served_for_every_other_path(served: Served) -> None:
+    for path in ("/", "/runs", "/runs/123"):
+        answer = served.http.get(path)
+        assert (200, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
+
+
+@pytest.mark.parametrize("path", ["/../pyproject.toml", "/..%2f..%2fapp.py", "/%2e%2e/app.py", "/a%00b"])
+def test_the_console_shows_no_other_files(served: Served, path: str) -> None:
+    assert "import" not in served.http.get(path).text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_comes_back_as_it_went(served: Served, teller: Teller, text: str) -> None:
+    run_id = teller.begin(text, name=text, parameters={"p": text}, tags=(text,))
+    teller.tell(defined(), seen(run_id, message=text), logged(run_id, text))
+    run = served.remote().ask(ListFlowRuns()).items[0]
+    assert (text, text, {"p": text}, (text,)) == (run.flow_name, run.name, run.parameters, run.tags)
+    answer = served.http.post("/api/logs/filter", json={"flow_run_id": run_id})
+    assert (text, "application/json") == (answer.json()["items"][0]["message"], answer.headers["content-type"])

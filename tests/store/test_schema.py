@@ -1,0 +1,123 @@
+"""The schema's version, and the way from an older one."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from penstock.core.errors import StoreTooNew, StoreUnavailable
+from penstock.orchestrator.local import LocalOrchestrator
+from penstock.ports import Clock
+from penstock.store import Store, open_store
+from penstock.store.schema import SCHEMA_VERSION, Migration
+from penstock.store.sqlite import SqliteDatabase
+from penstock.testing import FakeClock
+from tests.contract.telling import Teller
+from tests.fixtures.postgres import PostgresServer
+
+NEXT = SCHEMA_VERSION + 1
+
+
+def add_owner(operations: Any) -> None:
+    operations.add_column("flow", sa.Column("owner", sa.Text, server_default="nobody"))
+
+
+def fail(operations: Any) -> None:
+    add_owner(operations)
+    operations.execute("SELECT a FROM nowhere")
+
+
+def open_next(url: str, migration: Migration, clock: Clock | None = None) -> Store:
+    """Open a database by code whose schema is one version further."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Store(SqliteDatabase(parsed, migrations=(migration,), version=NEXT), clock=clock)
+    from penstock.store.postgres import PostgresDatabase  # lazy: PostgreSQL only
+
+    return Store(PostgresDatabase(parsed, migrations=(migration,), version=NEXT), clock=clock)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+def test_an_older_database_is_migrated_and_keeps_what_it_has(url: str) -> None:
+    older = open_store(url)
+    run_id = Teller(LocalOrchestrator(older), FakeClock()).begin("etl")
+    older.close()
+    store = open_next(url, Migration(NEXT, add_owner))
+    assert ["nobody"] == owners(store)
+    assert run_id == Teller(LocalOrchestrator(store), FakeClock()).run(run_id).id
+    store.close()
+    with pytest.raises(StoreTooNew):
+        open_store(url)
+    open_next(url, Migration(NEXT, fail)).close()  # it is not run again
+
+
+def test_a_migration_that_fails_changes_nothing(url: str) -> None:
+    open_store(url).close()
+    with pytest.raises(Exception, match="nowhere"):
+        open_next(url, Migration(NEXT, fail))
+    store = open_next(url, Migration(NEXT, add_owner))
+    assert [] == owners(store)
+    store.close()
+
+
+def test_code_of_the_version_before_goes_on_beside_an_additive_migration(url: str) -> None:
+    older = open_store(url)
+    teller = Teller(LocalOrchestrator(older), FakeClock())
+    teller.begin("a")
+    open_next(url, Migration(NEXT, add_owner)).close()
+    teller.begin("b")
+    older.close()
+
+
+def test_a_migration_that_is_not_additive_waits_until_it_is_alone(url: str) -> None:
+    older = open_store(url)
+    Teller(LocalOrchestrator(older), FakeClock()).begin("a")
+    with pytest.raises(StoreUnavailable):
+        open_next(url, Migration(NEXT, add_owner, additive=False))
+    older.close()
+    store = open_next(url, Migration(NEXT, add_owner, additive=False))
+    assert ["nobody"] == owners(store)
+    store.close()
+    if url.startswith("sqlite"):
+        with sqlite3.connect(make_url(url).database or "") as connection:
+            assert ("wal",) == connection.execute("PRAGMA journal_mode").fetchone()
+
+
+def test_two_processes_that_make_one_database_make_it_once(postgres: PostgresServer, postgres_url: str) -> None:
+    program = f"from penstock.store import open_store; open_store({postgres_url!r}).close()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}) for _ in range(4)
+    ]
+    assert [0] * 4 == [process.wait() for process in started]
+
+
+def test_opening_a_database_loads_neither_alembic_nor_psycopg(path: Path) -> None:
+    program = (
+        f"import sys; from penstock.store import open_store; open_store('sqlite:///{path}').close();"
+        "print(sorted({'alembic', 'psycopg', 'pydantic', 'sqlalchemy.orm'} & set(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "[]\n" == said.stdout
+
+
+def owners(store: Store) -> list[str]:
+    with store.read() as connection:
+        return list(connection.exec_driver_sql("SELECT owner FROM flow").scalars())

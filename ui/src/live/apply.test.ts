@@ -1,0 +1,39 @@
+import { QueryClient } from "@tanstack/react-query";
+import { expect, it } from "vitest";
+import { keys } from "@/api/keys";
+import type { FlowRun, LogLine } from "@/api/types";
+import { addLogLines, placeRuns } from "@/live/apply";
+
+const line = (seq: number, level = 20): LogLine => ({ seq, level, at: seq, flow_run_id: "r", task_run_id: null, logger: "x", message: `line ${seq}` });
+const pages = (items: unknown[], cursor: string | null = null) => ({ pages: [{ items, cursor }], pageParams: [null] });
+const shown = (client: QueryClient, filter: object): number[] =>
+  client.getQueryData<{ pages: { items: LogLine[] }[] }>(keys.runPart("r", "logs", filter))?.pages.flatMap((page) => page.items.map(({ seq }) => seq)) ?? [];
+
+it("adds each log line once, where its level fits", () => {
+  const client = new QueryClient();
+  client.setQueryData(keys.runPart("r", "logs", {}), pages([line(1)]));
+  client.setQueryData(keys.runPart("r", "logs", { level_min: 40 }), pages([]));
+  addLogLines(client, "r", [line(1), line(2), line(3, 40)]);
+  addLogLines(client, "r", [line(3, 40)]);
+  expect(shown(client, {})).toEqual([1, 2, 3]);
+  expect(shown(client, { level_min: 40 })).toEqual([3]);
+});
+
+it("leaves a list alone that was not read to its end", () => {
+  const client = new QueryClient();
+  client.setQueryData(keys.runPart("r", "logs", {}), pages([line(1)], "more"));
+  addLogLines(client, "r", [line(9)]);
+  expect(shown(client, {})).toEqual([1]);
+});
+
+it("places a run that changed wherever it is shown", () => {
+  const client = new QueryClient();
+  const old = { id: "a", name: "old" } as FlowRun;
+  client.setQueryData(keys.run("a"), old);
+  client.setQueryData(keys.runList({}, 5), [old, { id: "b" }]);
+  client.setQueryData(keys.runPages({}), pages([old]));
+  placeRuns(client, [{ id: "a", name: "new" } as FlowRun]);
+  expect(client.getQueryData<FlowRun>(keys.run("a"))?.name).toBe("new");
+  expect(client.getQueryData<FlowRun[]>(keys.runList({}, 5))?.[0]?.name).toBe("new");
+  expect(client.getQueryData<ReturnType<typeof pages>>(keys.runPages({}))?.pages[0]?.items[0]).toEqual({ id: "a", name: "new" });
+});

@@ -1,0 +1,45 @@
+// What the stream says, put where queries keep it.
+
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import { keys } from "@/api/keys";
+import type { LogFilter } from "@/api/queries/logs";
+import type { Event, FlowRun, LogLine, Page } from "@/api/types";
+
+/** Runs as they are now, wherever they are shown. New ones come with the list's next reading. */
+export function placeRuns(client: QueryClient, runs: readonly FlowRun[]): void {
+  const byId = new Map(runs.map((run) => [run.id, run]));
+  for (const run of runs) client.setQueryData<FlowRun>(keys.run(run.id), (old) => (old ? run : old));
+  client.setQueriesData<InfiniteData<Page<FlowRun>>>({ queryKey: [...keys.runs, "pages"] }, (old) =>
+    old && { ...old, pages: old.pages.map((page) => ({ ...page, items: replaced(page.items, byId) })) });
+  client.setQueriesData<FlowRun[]>({ queryKey: [...keys.runs, "list"] }, (old) => old && replaced(old, byId));
+}
+
+function replaced(items: FlowRun[], byId: ReadonlyMap<string, FlowRun>): FlowRun[] {
+  return items.some(({ id }) => byId.has(id)) ? items.map((run) => byId.get(run.id) ?? run) : items;
+}
+
+/** New log lines, at the end of every list that they fit and that has been read to its end. */
+export function addLogLines(client: QueryClient, runId: string, lines: readonly LogLine[]): void {
+  for (const query of client.getQueryCache().findAll({ queryKey: keys.runPart(runId, "logs") })) {
+    const filter = query.queryKey[3] as LogFilter;
+    const fitting = lines.filter((line) => line.level >= (filter.level_min ?? 0));
+    client.setQueryData<InfiniteData<Page<LogLine>>>(query.queryKey, (old) => {
+      const last = old?.pages.at(-1);
+      if (!old || !last || last.cursor != null) return old;
+      const known = new Set(old.pages.flatMap((page) => page.items.slice(-2_000)).map(({ seq }) => seq));
+      const fresh = fitting.filter(({ seq }) => !known.has(seq));
+      return fresh.length === 0 ? old : { ...old, pages: [...old.pages.slice(0, -1), { ...last, items: [...last.items, ...fresh] }] };
+    });
+  }
+}
+
+const EVENTS_KEPT_MAX = 2_000;
+
+/** New events, in front of the feed. */
+export function addEvents(client: QueryClient, events: readonly Event[]): void {
+  client.setQueryData<Event[]>([...keys.events, "feed"], (old) => {
+    if (!old) return old;
+    const known = new Set(old.map(({ seq }) => seq));
+    return [...events.filter(({ seq }) => !known.has(seq)).toReversed(), ...old].slice(0, EVENTS_KEPT_MAX);
+  });
+}

@@ -1,0 +1,43 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { keys } from "@/api/keys";
+import type { Event, FlowRun, LogLine } from "@/api/types";
+import { addEvents, addLogLines, placeRuns } from "@/live/apply";
+import { openStream } from "@/live/stream";
+import { throttled } from "@/live/throttled";
+
+const LISTS_MILLISECONDS = 1_500;
+const PARTS_MILLISECONDS = 400;
+
+/** Keeps everything on the page as the server has it: of one run if one is looked at, of all runs otherwise. */
+export function useLiveChanges(run: string | undefined, events: boolean): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const renewLists = throttled(LISTS_MILLISECONDS, () => {
+      for (const queryKey of [keys.runs, keys.charts, keys.flows, keys.uses, keys.artifacts]) void client.invalidateQueries({ queryKey });
+    });
+    const renewParts = throttled(PARTS_MILLISECONDS, () => {
+      if (run === undefined) return;
+      for (const part of ["timeline", "tasks", "states", "failures", "artifacts", "uses", "task-log"])
+        void client.invalidateQueries({ queryKey: keys.runPart(run, part) });
+      void client.invalidateQueries({ queryKey: keys.taskRuns });
+    });
+    const opened = Date.now();
+    const close = openStream({ run, events }, (kind, data) => {
+      if (kind === "flow-runs") {
+        placeRuns(client, data as FlowRun[]);
+        renewLists();
+        renewParts();
+      } else if (kind === "logs" && run !== undefined) addLogLines(client, run, data as LogLine[]);
+      else if (kind === "events") addEvents(client, data as Event[]);
+      else if (kind === "reset") void client.invalidateQueries();
+      // What was read before the stream began may have missed something in between.
+      else if (kind === "hello") void client.invalidateQueries({ predicate: ({ state, queryKey }) => queryKey[0] !== keys.session[0] && state.dataUpdatedAt > 0 && state.dataUpdatedAt <= opened });
+    });
+    return () => {
+      close();
+      renewLists.stop();
+      renewParts.stop();
+    };
+  }, [client, run, events]);
+}

@@ -1,0 +1,71 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { eventFeedQuery } from "@/api/queries/catalogue";
+import type { Event } from "@/api/types";
+import { Card } from "@/design/Card";
+import { Copy } from "@/design/Copy";
+import { Choose } from "@/design/Menu";
+import { PageHead } from "@/design/PageHead";
+import { Empty, Fault, SkeletonRows } from "@/design/Placeholder";
+import { SearchBox } from "@/design/SearchBox";
+import { StateMark } from "@/design/StateMark";
+import { TABLE } from "@/design/table";
+import { wordsOf } from "@/pages/events/words";
+import { listOf } from "@/keys/search";
+import { Time } from "@/time/Time";
+
+const SHOWN_MAX = 500;
+const RUN = /^penstock\.flow-run\.([0-9a-f]{32})$/;
+
+/** What is going on: the newest events first, moving by themselves. */
+export function EventsPage() {
+  const { q = "", kind = "" } = useSearch({ from: "/events" });
+  const navigate = useNavigate({ from: "/events" });
+  const feed = useQuery(eventFeedQuery);
+  const events = feed.data ?? [];
+  const kinds = [...new Set(events.map((event) => event.kind))].toSorted();
+  const chosen = listOf(kind);
+  const wanted = q.toLowerCase();
+  const shown = events.filter((event) => (chosen.length === 0 || chosen.includes(event.kind)) && JSON.stringify(event).toLowerCase().includes(wanted));
+  return (
+    <>
+      <PageHead
+        title="Events"
+        aside={
+          <>
+            <SearchBox label="Search events" value={q} onChange={(text) => void navigate({ search: (old) => ({ ...old, q: text }), replace: true })} />
+            <Choose label="Kind" shown={chosen.length > 0 ? `${chosen.length} of ${kinds.length} kinds` : "All kinds"} chosen={chosen} choices={kinds.map((value) => ({ value, label: value.replace(/^penstock\./, "") }))} onChange={(next) => void navigate({ search: (old) => ({ ...old, kind: next.join(",") }), replace: true })} />
+          </>
+        }
+      />
+      <Card flush>
+        {feed.isError ? <Fault error={feed.error} retry={() => void feed.refetch()} />
+          : feed.isPending ? <SkeletonRows rows={12} />
+          : shown.length === 0 ? <Empty title={events.length > 0 ? "No event fits" : "Nothing has happened yet"} code={events.length > 0 ? "" : "penstock demo"} />
+          : (
+            <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Events">
+              <table className={TABLE.table}>
+                <thead><tr className={TABLE.head}><th scope="col">When</th><th scope="col">What</th><th scope="col">To what</th><th scope="col">By whom</th><th scope="col" className="w-1/2">More</th></tr></thead>
+                <tbody>{shown.slice(0, SHOWN_MAX).map((event) => <EventRow key={event.seq} event={event} />)}</tbody>
+              </table>
+            </div>
+          )}
+      </Card>
+    </>
+  );
+}
+
+function EventRow({ event }: { event: Event }) {
+  const run = RUN.exec(event.resource)?.[1];
+  const said = wordsOf(event);
+  const payload = event.payload == null ? "" : JSON.stringify(event.payload);
+  return (
+    <tr className={TABLE.row}>
+      <td className="text-muted"><Time at={event.at} /></td>
+      <td className="font-medium"><span className="inline-flex items-center gap-1.5" title={event.kind}>{said.state && <StateMark type={said.state.type} name={said.word} />}{said.word}</span></td>
+      <td>{run ? <Link to="/runs/$id" params={{ id: run }} className="hover:text-accent-strong hover:underline">{said.name ?? `run ${run.slice(-8)}`} <span className="text-muted">{said.flow}</span></Link> : <Copy text={event.resource} />}</td>
+      <td className="text-muted">{event.actor ?? "–"}</td>
+      <td className="max-w-0 truncate font-mono text-xs text-muted" title={payload}>{payload}</td>
+    </tr>
+  );
+}
