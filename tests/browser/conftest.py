@@ -101,8 +101,9 @@ def console(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         yield Console(url, home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, of one file only: while Playwright lives, its event loop runs in this thread, and no test can run another."""
     found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
     if found is None:
         pytest.fail("No Chromium is installed: `make test` installs Debian's.")

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core.errors import JournalError, JournalFull, StoreReadOnly, StoreUnavailable
+from penstock.core.ids import WriterId
 from penstock.core.records import KINDS, ArtifactSeen, LogSeen, Record
 from penstock.engine.journal import REWIND_BYTES, Journal, JournalOptions
 from penstock.engine.replay import is_alive, read_journal, sweep
@@ -34,7 +35,13 @@ records = st.sampled_from(sorted(KINDS)).flatmap(
 
 def open_journal(folder: Path, orchestrator: Any, *, options: JournalOptions = AT_ONCE, **more: Any) -> Journal:
     return Journal(
-        folder, writer_id="w1", orchestrator=orchestrator, principal=LOCAL, target=TARGET, options=options, **more
+        folder,
+        writer_id=WriterId("w1"),
+        orchestrator=orchestrator,
+        principal=LOCAL,
+        target=TARGET,
+        options=options,
+        **more,
     )
 
 

@@ -9,7 +9,6 @@ from penstock.cli.text import as_count, as_size
 from penstock.core.errors import PenstockError
 from penstock.ports import DescribeStore, Prune, StoreInfo
 
-
 DAY_US = 86_400_000_000
 RUNS_MAX = 100_000
 

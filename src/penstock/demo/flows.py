@@ -7,8 +7,8 @@ from typing import Any
 from penstock import flow, task
 from penstock.artifacts import create_image_artifact
 from penstock.demo.charts import bar_chart
-from penstock.demo.taxi.lake_to_warehouse import lake_to_warehouse  # type: ignore[import-not-found]  # see there
-from penstock.demo.taxi.web_to_lake import web_to_lake  # type: ignore[import-not-found]  # see there
+from penstock.demo.taxi.lake_to_warehouse import lake_to_warehouse  # type: ignore[import-untyped, import-not-found, unused-ignore]  # see there
+from penstock.demo.taxi.web_to_lake import web_to_lake  # type: ignore[import-untyped, import-not-found, unused-ignore]  # see there
 from penstock.integrations.duckdb import DuckDBWarehouse
 from penstock.lake import Dataset
 

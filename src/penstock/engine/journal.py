@@ -29,6 +29,7 @@ from typing import Any
 
 from penstock.appendfile import AppendFile, sync_folder, translate
 from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreFull, StoreUnavailable
+from penstock.core.ids import WriterId
 from penstock.core.records import JOURNAL_FORMAT, TAGS, Record, parse_record
 from penstock.ports import Ingest, Orchestrator, Principal, WriterHello
 
@@ -61,7 +62,7 @@ class Journal:
         self,
         folder: Path,
         *,
-        writer_id: str,
+        writer_id: WriterId,
         orchestrator: Orchestrator,
         principal: Principal,
         target: str,
@@ -213,7 +214,7 @@ class Journal:
             boot_id=boot_id(),
             pid=os.getpid(),
             lease_seconds=self._lease_seconds,
-        )  # type: ignore[arg-type]
+        )
 
     def _append_header(self, target: str) -> None:
         header = {
@@ -298,7 +299,7 @@ class Journal:
             cut -= len(lines.pop())
         records = parse_lines(lines)
         if records:
-            ack = self._orchestrator.ask(Ingest(writer_id=self.writer_id, records=records), self._principal)  # type: ignore[arg-type]
+            ack = self._orchestrator.ask(Ingest(writer_id=self.writer_id, records=records), self._principal)
             acknowledged = ack.sequence
             if ack.limits is not None:
                 self.limits = ack.limits

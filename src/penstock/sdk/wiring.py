@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from penstock.appendfile import translate
 from penstock.core.errors import PenstockError, ServerUnreachable, SettingInvalid, StoreReadOnly, StoreUnavailable
-from penstock.core.ids import RunId, time_ordered_id
+from penstock.core.ids import RunId, WriterId, time_ordered_id
 from penstock.engine.console import LEVELS, Console
 from penstock.engine.execution import give_up
 from penstock.engine.interrupts import reset_after_fork
@@ -199,7 +199,7 @@ def _build(settings: Settings) -> Services:
         _tell_crashed(console, orchestrator, principal, sweep(settings.journals_path, orchestrator, target=target))
     journal = Journal(
         settings.journals_path,
-        writer_id=time_ordered_id(clock.now_us(), os.urandom(10)),
+        writer_id=WriterId(time_ordered_id(clock.now_us(), os.urandom(10))),
         orchestrator=orchestrator,
         principal=principal,
         target=target,
@@ -299,7 +299,9 @@ def _sync_database(settings: Settings) -> None:
 class Watcher:
     """One thread a process: looks whether somebody asked that one of its runs stop, and stops it."""
 
-    def __init__(self, orchestrator: Orchestrator, principal: Principal, poll_seconds: float, *, writer_id: str | None):
+    def __init__(
+        self, orchestrator: Orchestrator, principal: Principal, poll_seconds: float, *, writer_id: WriterId | None
+    ):
         self._orchestrator, self._principal, self._poll = orchestrator, principal, poll_seconds
         self._writer_id = writer_id
         self._runs: dict[str, FlowRunContext] = {}
@@ -334,7 +336,7 @@ class Watcher:
             if self._closed or not watched:
                 continue
             try:
-                request = FindCancellations(run_ids=list(watched), writer_id=self._writer_id)  # type: ignore[arg-type]
+                request = FindCancellations(run_ids=list(watched), writer_id=self._writer_id)
                 answer = self._orchestrator.ask(request, self._principal)
             except PenstockError:
                 continue  # the store is away: asked again at the next turn

@@ -340,7 +340,7 @@ export interface paths {
         };
         /**
          * List recorded calls
-         * @description COMPLETED task runs and direct subflows of a run, oldest epoch included, by id.
+         * @description COMPLETED task runs and direct subflows of a run, oldest epoch included, in a lasting order.
          */
         get: operations["ListRecordedCalls"];
         put?: never;
