@@ -336,7 +336,7 @@ class Watcher:
             if self._closed or not watched:
                 continue
             try:
-                request = FindCancellations(run_ids=list(watched), writer_id=self._writer_id)
+                request = FindCancellations(run_ids=[RunId(known) for known in watched], writer_id=self._writer_id)
                 answer = self._orchestrator.ask(request, self._principal)
             except PenstockError:
                 continue  # the store is away: asked again at the next turn
