@@ -104,6 +104,9 @@ class FlowRun:
     """Task runs by state type."""
     expected_end_at: int | None = None
     """For a running run: its start plus the median duration of the flow's recent completed runs."""
+    deployment: str | None = None
+    """The name of the deployment that it is a run of."""
+    deployment_version: int | None = None
     changed: int = 0
 
 
@@ -281,6 +284,8 @@ class TakeFlowRun(Request[RunTaken]):
     state_name: str = "Running"
     message: str | None = None
     code_version: str | None = None
+    claim: int | None = None
+    """For a run that a worker claimed: the claim's number. Refused if another worker has the run by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +424,8 @@ class RunFilter:
     state_types: Sequence[StateType] = ()
     state_names: Sequence[str] = ()
     flow_names: Sequence[str] = ()
+    deployments: Sequence[str] = ()
+    """Names of deployments; those of one flow are found by an index if `flow_names` says it."""
     name_contains: str | None = None
     tags: Sequence[str] = ()
     parent_run_id: RunId | None = None

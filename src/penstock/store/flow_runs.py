@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, tuple_
 
 from penstock.core.errors import NotFound, SearchInvalid
 from penstock.core.ids import RunId, TaskRunId, WriterId, definition_id
@@ -69,6 +69,8 @@ def to_flow_run(row: Row[Any] | Mapping[str, Any], *, expected_end_at: int | Non
         pid=v["pid"],
         writer_id=v["writer_id"] and WriterId(v["writer_id"]),
         cancel_requested_at=v["cancel_requested_at"],
+        deployment=v["deployment"],
+        deployment_version=v["deployment_version"],
         task_counts={type_.value: v[column] for type_, column in COUNT_COLUMNS.items() if v[column]},
         expected_end_at=expected_end_at,
         changed=v["changed"],
@@ -151,6 +153,8 @@ def filter_conditions(
             select(flow.c.seq).where(flow.c.workspace_id == workspace_id, flow.c.name.in_(wanted.flow_names))
         )
         conditions.append(_one_of(r.flow_seq, flows.scalars().all()))
+    if wanted.deployments:
+        conditions.append(and_(r.deployment.is_not(None), _one_of(r.deployment, wanted.deployments)))
     if wanted.name_contains:
         conditions.append(func.lower(r.name).contains(wanted.name_contains.lower(), autoescape=True))
     conditions.extend(has_tag(connection.dialect.name, tag, f"f{place}") for place, tag in enumerate(wanted.tags))

@@ -11,12 +11,20 @@ from sqlalchemy import Connection, Dialect, Index
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from penstock.core.errors import StoreTooNew
-from penstock.store.tables import FULL_TEXT, WHERE, concurrency_limit, concurrency_slot, metadata, writer
+from penstock.store.tables import (
+    FULL_TEXT,
+    WHERE,
+    concurrency_limit,
+    concurrency_slot,
+    ix_flow_run_deployment,
+    metadata,
+    writer,
+)
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _IN_AN_INDEX = {"literal_binds": True, "include_table": False}
 
@@ -47,11 +55,28 @@ def _add_limits_and_search(operations: "Operations") -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: Sequence[Migration] = (Migration(2, _add_limits_and_search),)
+def _add_work(operations: "Operations") -> None:
+    """Version 3: deployments, schedules, runs that are asked for, work pools."""
+    from penstock.store.work_tables import NEW_TABLES  # lazy: only where the schema is made
+
+    connection = operations.get_bind()
+    dialect = connection.dialect
+    statements = [str(CreateTable(table).compile(dialect=dialect)) for table in NEW_TABLES]
+    statements += ["ALTER TABLE flow_run ADD COLUMN deployment TEXT"]
+    statements += ["ALTER TABLE flow_run ADD COLUMN deployment_version INTEGER"]
+    indexes = [ix_flow_run_deployment, *(index for table in NEW_TABLES for index in table.indexes)]
+    statements += [index_ddl(index, dialect) for index in indexes]
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: Sequence[Migration] = (Migration(2, _add_limits_and_search), Migration(3, _add_work))
 
 
 def ddl(dialect: Dialect) -> list[str]:
     """The statements that make the schema in an empty database."""
+    import penstock.store.work_tables  # noqa: F401 - lazy: joins the metadata, only where the schema is made
+
     statements = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))

@@ -162,6 +162,8 @@ flow_run = _table(
     Column("upstream", LargeBinary),
     Column("result", Text),
     Column("parameters", Text),
+    Column("deployment", Text),
+    Column("deployment_version", Integer),
     UniqueConstraint("workspace_id", "id", name="uq_flow_run_id"),
 )
 """`start_at` is what lists are sorted by: the start, known or expected, else the creation. `taken_at` is when the
@@ -178,6 +180,15 @@ Index(
     flow_run.c.start_at,
     flow_run.c.seq,
     info={WHERE: _has_parent},
+)
+_deployed = flow_run.c.deployment.is_not(None)
+ix_flow_run_deployment = Index(
+    "ix_flow_run_deployment",
+    flow_run.c.flow_seq,
+    flow_run.c.deployment,
+    flow_run.c.start_at,
+    flow_run.c.seq,
+    info={WHERE: _deployed},
 )
 _open = flow_run.c.ended_at.is_(None)
 Index("ix_flow_run_open", flow_run.c.writer_seq, info={WHERE: _open})

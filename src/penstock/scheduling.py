@@ -1,0 +1,443 @@
+"""The verbs of deployments, their schedules, and the runs that are asked for. A bundle of its own.
+
+A deployment is a flow, where its code lies, and how it is run; each deploy makes a numbered version of that. A run that is
+asked for waits in its work queue (`work.py`) until a worker claims it, and keeps the version that it was asked with.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core.ids import RunId
+from penstock.ports import PAGE_SIZE_DEFAULT, FlowRun, Page, Request
+
+TICKS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSpec:
+    """What a version of a deployment says; never changed once it is made."""
+
+    entrypoint: str | None = None
+    """`path/file.py:function`, within `path`; or `module:function`. None where the flow is served by its own process."""
+    path: str | None = None
+    """The folder that the code lies in, where the run's process works."""
+    pull_steps: Sequence[Mapping[str, Any]] = ()
+    """How the code gets there; each maps the name of one step to its options."""
+    code_version: str | None = None
+    """A commit or a digest of the code."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults on top of the function's own."""
+    parameter_schema: Mapping[str, Any] | None = None
+    """JSON Schema of the parameters; none lets all pass."""
+    enforce_parameter_schema: bool = True
+    work_pool: str | None = None
+    """None where the flow is served by its own process."""
+    work_queue: str | None = None
+    job_variables: Mapping[str, Any] = field(default_factory=dict)
+    """Values for the variables of the pool's job template."""
+    tags: Sequence[str] = ()
+    description: str | None = None
+    concurrency_limit: int | None = None
+    """So many runs of this deployment at once."""
+    collision: str = "enqueue"
+    """What happens to a run beyond the limit: `enqueue` lets it wait, `cancel_new` cancels it."""
+    on_crash: str = "none"
+    """What happens to a run whose process died: `none`, `resume` (what was completed is kept) or `retry` (all anew)."""
+    on_crash_limit: int = 3
+    """So many times."""
+    deadline_seconds: float | None = None
+    """A run that has not ended so long after its time is told of by an event and a state message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRow:
+    """A schedule of a deployment."""
+
+    slug: str
+    definition: Mapping[str, Any]
+    """As `core/schedules.py` writes it."""
+    active: bool
+    next_at: int | None
+    last_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A flow that is run by itself or on demand, as its current version says."""
+
+    id: str
+    name: str
+    flow_name: str
+    version: int
+    spec: DeploymentSpec
+    schedules: Sequence[ScheduleRow]
+    paused: bool
+    created_at: int
+    updated_at: int
+    last_run: FlowRun | None = None
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentVersion:
+    """What one deploy said."""
+
+    number: int
+    spec: DeploymentSpec
+    created_at: int
+    actor: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveDeployment(Request[Deployment]):
+    """Deploy: make the deployment or its next version. Saying what is said already makes no version.
+
+    Schedules are told apart by their slugs: those not named go, a known one keeps what it has fired already. `schedules`
+    left out leaves them as they are. Raises `ScheduleInvalid`, `RequestInvalid`; `NotFound` for an unknown work pool.
+    """
+
+    flow_name: str
+    name: str
+    spec: DeploymentSpec = DeploymentSpec()
+    schedules: Sequence[Mapping[str, Any]] | None = None
+    paused: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDeployment(Request[Deployment]):
+    """One deployment, by its id or by `flow/name`. Raises `NotFound`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeployments(Request[Page[Deployment]]):
+    """Deployments by flow and name."""
+
+    flow_name: str | None = None
+    work_pool: str | None = None
+    tag: str | None = None
+    name_contains: str | None = None
+    cursor: str | None = None
+    limit: int = PAGE_SIZE_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteDeployment(Request[None]):
+    """Forget a deployment and its schedules; runs stay, those that wait are cancelled. Raises `NotFound`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseDeployment(Request[Deployment]):
+    """Pause (no tick fires) or let go on; ticks missed meanwhile are skipped. Raises `NotFound`."""
+
+    key: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeploymentVersions(Request[Page[DeploymentVersion]]):
+    """A deployment's versions, newest first. Raises `NotFound`."""
+
+    key: str
+    cursor: str | None = None
+    limit: int = PAGE_SIZE_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseDeploymentVersion(Request[Deployment]):
+    """Roll back (or forward): runs asked for from now on use that version. Raises `NotFound`."""
+
+    key: str
+    number: int
+
+
+# ---- Schedules --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveSchedule(Request[ScheduleRow]):
+    """Add a schedule, or change the one with the same slug. Raises `ScheduleInvalid`, `NotFound`."""
+
+    key: str
+    definition: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveSchedule(Request[None]):
+    """Raises `NotFound`."""
+
+    key: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetScheduleActive(Request[ScheduleRow]):
+    """Switch a schedule on or off. Raises `NotFound`."""
+
+    key: str
+    slug: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptTick(Request[None]):
+    """Skip one tick (`to` left out), move it, or take an exception back (`restore`). Raises `NotFound`, `RequestInvalid`."""
+
+    key: str
+    slug: str
+    at: int
+    to: int | None = None
+    restore: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpcomingTick:
+    """A run that a schedule will ask for; computed, not stored."""
+
+    deployment_id: str
+    deployment_name: str
+    flow_name: str
+    slug: str
+    at: int
+    """When it fires; where it was moved, the new time."""
+    fire_at: int
+    """The tick itself."""
+    period_start: int
+    period_end: int
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListTicks(Request[Sequence[UpcomingTick]]):
+    """What the active schedules will ask for between two times, in order; at most `limit`."""
+
+    since: int
+    until: int
+    deployment: str | None = None
+    limit: int = TICKS_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireSchedules(Request[int]):
+    """Ask for the runs whose time has come, in all workspaces; answers how many. Safe to ask twice at once."""
+
+    limit: int = 500
+
+
+# ---- Runs that are asked for ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRun(Request[FlowRun]):
+    """Ask for a run of a deployment; asked again with the same idempotency key, the same run is answered.
+
+    Raises `NotFound`, `ParameterInvalid`; `RequestInvalid` for job variables that the pool does not know.
+    """
+
+    deployment: str
+    """Id or `flow/name`."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    at: int | None = None
+    """Not before then; now if none."""
+    idempotency_key: str | None = None
+    name: str | None = None
+    tags: Sequence[str] = ()
+    job_variables: Mapping[str, Any] = field(default_factory=dict)
+    work_queue: str | None = None
+    parent_run_id: RunId | None = None
+    parent_task_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """How a run was asked for, and where it stands between being asked for and running."""
+
+    flow_run_id: RunId
+    deployment_id: str | None
+    deployment_name: str | None
+    version: int
+    spec: DeploymentSpec
+    status: str
+    """waiting, claimed, suspended or done."""
+    due_at: int
+    claim: int
+    """Counts the claims; a process that was started for an older one is refused."""
+    worker: str | None
+    work_pool: str | None
+    work_queue: str | None
+    lease_until: int | None
+    infrastructure: str | None
+    """`process:1234`, `docker:<container>`, `kubernetes:<namespace>/<job>`."""
+    job_variables: Mapping[str, Any]
+    schedule: str | None
+    fire_at: int | None
+    period_start: int | None
+    period_end: int | None
+    idempotency_key: str | None
+    backfill_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetRunRequest(Request[RunRequest]):
+    """How a run was asked for. Raises `NotFound`, also for a run that nobody asked for."""
+
+    flow_run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a run is where it is, and what would bring it on."""
+
+    code: str
+    """Such as not_due, paused, no_worker, pool_limit, queue_limit, deployment_limit, claimed, running, ended."""
+    message: str
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainRun(Request[Sequence[Explanation]]):
+    """Why is this run not running? The most pressing reason first. Raises `NotFound`."""
+
+    flow_run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequeueRun(Request[FlowRun]):
+    """Have a worker run it again: `resume` keeps what was completed, else all is done anew in the same run.
+
+    Also lets a suspended run go on. Raises `NotFound`, `RunNotResumable` (completed, alive, or of no deployment).
+    """
+
+    flow_run_id: RunId
+    resume: bool = True
+    message: str | None = None
+
+
+# ---- Backfills --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """Runs for the periods of the past."""
+
+    id: str
+    deployment_id: str
+    deployment_name: str
+    slug: str
+    since: int
+    until: int
+    status: str
+    """running, paused, cancelled or done."""
+    concurrency: int
+    parameters: Mapping[str, Any]
+    total: int
+    counts: Mapping[str, int]
+    """Runs by state type; those not asked for yet are under `waiting`."""
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateBackfill(Request[Backfill]):
+    """Run a deployment for each period of a schedule between two times. Fresh runs go first.
+
+    Raises `NotFound`; `RequestInvalid` for no or too many periods, or a deployment with several schedules and no slug said.
+    """
+
+    key: str
+    since: int
+    until: int
+    slug: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    concurrency: int = 1
+    newest_first: bool = False
+    dry_run: bool = False
+    """Answer what it would be, and make nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBackfills(Request[Page[Backfill]]):
+    """Backfills, newest first."""
+
+    key: str | None = None
+    cursor: str | None = None
+    limit: int = PAGE_SIZE_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBackfill(Request[Backfill]):
+    """Raises `NotFound`."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveBackfill(Request[Backfill]):
+    """Pause, let go on, or cancel; cancelling leaves the runs that have begun alone unless `cancel_runs`. Raises `NotFound`."""
+
+    id: str
+    action: str
+    cancel_runs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceBackfills(Request[int]):
+    """Ask for the next runs of backfills that have room, in all workspaces; answers how many."""
+
+
+# ---- Runs that wait for somebody --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInput:
+    """What a paused or suspended run asks, and the answer if there is one."""
+
+    flow_run_id: RunId
+    key: str
+    message: str | None
+    schema: Mapping[str, Any] | None
+    """JSON Schema of the answer; none where only to go on is asked."""
+    asked_at: int
+    expires_at: int | None
+    answer: Any = None
+    answered_at: int | None = None
+    answered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRun(Request[RunInput]):
+    """Put a running run into Paused (its process waits) or Suspended (its process goes), and ask for an answer.
+
+    Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`.
+    """
+
+    flow_run_id: RunId
+    epoch: int
+    key: str
+    suspend: bool = False
+    message: str | None = None
+    schema: Mapping[str, Any] | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRunInputs(Request[Sequence[RunInput]]):
+    """What a run asked, the oldest first. Raises `NotFound`."""
+
+    flow_run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRun(Request[FlowRun]):
+    """Let a paused or suspended run go on, with an answer that fits what it asked.
+
+    Raises `NotFound`, `ParameterInvalid` naming what does not fit, `Conflict` if it does not wait (any more).
+    """
+
+    flow_run_id: RunId
+    key: str | None = None
+    answer: Any = None
