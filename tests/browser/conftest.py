@@ -4,7 +4,6 @@ Screenshots go to build/screenshots, for a person to look at.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.fixtures.servers import start_server
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "penstock" / "server" / "static"
@@ -63,24 +64,6 @@ class Console:
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PENSTOCK_HOME": str(self.home)}
-
-
-@contextmanager
-def start_server(home: Path, port: int = 0, **environment: str) -> Iterator[str]:
-    """`penstock server start`, as people type it; it is stopped at the end."""
-    command = [sys.executable, "-m", "penstock.cli.main", "server", "start", "--port", str(port)]
-    environment = {**os.environ, "PENSTOCK_HOME": str(home), **environment}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert process.stderr is not None
-    try:
-        said = process.stderr.readline()  # comes as soon as it answers
-        found = re.search(r"http://[\d.]+:\d+", said)
-        assert found is not None, said + process.stderr.read()
-        yield found.group()
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stderr.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Console, OpenPage, start_server
+from tests.browser.conftest import Console, OpenPage
+from tests.fixtures.servers import port_of, start_server
 
 
 def test_a_running_flow_is_followed_and_cancelled(console: Console, open_page: OpenPage) -> None:
@@ -37,7 +38,7 @@ def test_a_lost_connection_is_shown_and_what_was_missed_comes(built: Path, brows
     expect(page.get_by_role("status").filter(has_text="Live")).to_be_hidden()
     console = Console(url, home)
     console.run("one")
-    with start_server(home, port=int(url.rpartition(":")[2])):
+    with start_server(home, port=port_of(url)):
         expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=20_000)
         expect(page.get_by_role("row").filter(has_text="web-to-lake")).to_be_visible()
         page.close()

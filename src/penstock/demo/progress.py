@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from penstock.core.errors import StoreUnavailable
 from penstock.core.ids import RunId
 from penstock.core.states import StateType
 from penstock.ports import FlowRun, ListFlowRuns, ListTaskRuns, Orchestrator, RunFilter, TaskRun
@@ -28,11 +29,15 @@ class TaskView:
         self._drawn = Table.grid()
 
     def draw(self) -> Table:
-        """Ask the orchestrator, and draw."""
+        """Ask the orchestrator, and draw; while it is away, what was known last."""
         if self.run_id is None:
             return self._drawn
         table = Table.grid(padding=(0, 2))
-        for run, tasks in self._list_tasks(RunId(self.run_id)):
+        try:
+            listed = self._list_tasks(RunId(self.run_id))
+        except StoreUnavailable:  # the demo goes on without its server, and so does the view
+            return self._drawn
+        for run, tasks in listed:
             for task in tasks:
                 table.add_row(
                     SIGNS.get(task.state.type, WAITING),
