@@ -53,29 +53,29 @@ def make_router(orchestrator: Orchestrator, settings: Settings, door: Door) -> A
     router = APIRouter(tags=["Flow runs"])
     answers: dict[int | str, dict[str, Any]] = describe_errors("`NotFound` `RunNotResumable`")
 
-    def launch(request: Request, run_id: str, *arguments: str) -> Launched:
+    def launch(request: Request, command: str, run_id: str, *options: str) -> Launched:
         run = orchestrator.ask(GetFlowRun(id=RunId(run_id)), principal_of(request))
-        check_launchable(run, keyed=door.api_key is not None)
-        return start(settings, run, list(arguments))
+        check_launchable(run, f"penstock flow-run {command} {run.id}", keyed=door.api_key is not None)
+        return start(settings, run, ["flow-run", command, run.id, *options])
 
     @router.post("/flow-runs/{id}/resume", operation_id="ResumeFlowRun", summary="Resume a run", responses=answers)
     def resume(request: Request, id: Annotated[Identifier, InPath()], body: ResumeBody) -> Launched:
         """Go on with a run from what it completed, in a new process on the server's host."""
-        return launch(request, id, "resume", id, *(["--allow-code-change"] if body.allow_code_change else []))
+        return launch(request, "resume", id, *(["--allow-code-change"] if body.allow_code_change else []))
 
     @router.post("/flow-runs/{id}/rerun", operation_id="RerunFlowRun", summary="Run a flow again", responses=answers)
     def rerun(request: Request, id: Annotated[Identifier, InPath()], body: RerunBody) -> Launched:
         """Run a flow again as a new run, with a run's parameters but for those given."""
         given = ["--params", dump(body.parameters).decode()] if body.parameters else []
-        return launch(request, id, "flow-run", "rerun", id, *given)
+        return launch(request, "rerun", id, *given)
 
     return router
 
 
-def check_launchable(run: FlowRun, *, keyed: bool) -> None:
-    """Tell whether the server may run this. Raises `RunNotResumable`, which says what to do."""
+def check_launchable(run: FlowRun, command: str, *, keyed: bool) -> None:
+    """Tell whether the server may run this. Raises `RunNotResumable`, with the command that a person can run instead."""
     file = None if run.entrypoint is None else run.entrypoint.partition(":")[0]
-    by_hand = f"On {run.host or 'its host'}: `penstock resume {run.id}`."
+    by_hand = f"Run `{command}` on {run.host or 'a machine'}, where its code is."
     if file is None:
         raise RunNotResumable(f"Where the flow of `{run.name}` is written is not recorded. {by_hand}")
     if run.host != host_name():
