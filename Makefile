@@ -15,7 +15,7 @@ PYTEST := $(RUN)python -m pytest
 
 # What the tests need besides Python, as command:debian-package. `make test` installs what is missing as root on
 # Debian; elsewhere it says what to install.
-SYSTEM_NEEDS := chromium:chromium
+SYSTEM_NEEDS := chromium:chromium dockerd:docker.io debootstrap:debootstrap git:git
 
 # Node comes from the development packages; the console's build is made where the server looks for it.
 NPM := PATH="$(abspath $(VENV))/bin:$$PATH" npm --prefix ui --silent
