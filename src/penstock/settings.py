@@ -110,6 +110,12 @@ class Settings:
     lake_path: str | None = _setting(
         None, about="Where datasets are kept: a folder or an object-store address; `lake` in the home folder if unset."
     )
+    encryption_key: str | None = _setting(
+        None,
+        about="The key that secrets of blocks are encrypted with, 32 bytes in base64; several, separated by commas, where keys "
+        "change: the first encrypts. `encryption.key` in the home folder if unset.",
+        secret=True,
+    )
     persist_results: bool = _setting(
         True, _parse_bool, about="Keep results, so that runs can be resumed and retried from where they stopped."
     )

@@ -10,6 +10,7 @@ from penstock.orchestrator.remote import RemoteOrchestrator
 from penstock.ports import Orchestrator
 from penstock.server.app import create_app
 from penstock.store import open_store
+from penstock.store.sealing import KEY_FILE, Keys
 from penstock.testing import FakeClock
 from tests.contract.telling import Teller
 from tests.fixtures.servers import serving
@@ -36,8 +37,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def orchestrator(request: pytest.FixtureRequest, database_url: str, clock: FakeClock) -> Iterator[Orchestrator]:
-    local = LocalOrchestrator(open_store(database_url, clock=clock))
+def orchestrator(
+    request: pytest.FixtureRequest, database_url: str, clock: FakeClock, tmp_path: Path
+) -> Iterator[Orchestrator]:
+    local = LocalOrchestrator(open_store(database_url, clock=clock), keys=lambda: Keys(tmp_path / KEY_FILE))
     if request.node.callspec.params["database_url"] == "http":
         with serving(create_app(local)) as url:
             remote = RemoteOrchestrator(f"{url}/api")

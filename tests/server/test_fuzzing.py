@@ -18,6 +18,7 @@ from penstock.orchestrator.local import LocalOrchestrator
 from penstock.server.app import create_app
 from penstock.server.document import openapi_text
 from penstock.store import open_store
+from penstock.store.sealing import KEY_FILE, Keys
 from penstock.wire import JOURNAL_TYPE
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -29,7 +30,8 @@ NOT_ASKED = ("/api/stream",)
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> object:
     path: Path = tmp_path_factory.mktemp("fuzzing") / "penstock.db"
-    return create_app(LocalOrchestrator(open_store(f"sqlite:///{path}")))
+    keys = Keys(path.with_name(KEY_FILE))
+    return create_app(LocalOrchestrator(open_store(f"sqlite:///{path}"), keys=lambda: keys))
 
 
 @schemathesis.serializer(JOURNAL_TYPE)

@@ -207,6 +207,78 @@ class TooLarge(PenstockError):
     """A request to the server is larger than it may be."""
 
 
+# Blocks and secrets.
+
+
+class BlockInvalid(PenstockError, ValueError):
+    """A block's values do not fit its type; the message names the fields, never the values."""
+
+    def __init__(self, block: str, problems: Sequence[tuple[str, str]], *, hint: str = ""):
+        self.block, self.problems = block, tuple(problems)
+        lines = "; ".join(f"`{name}`: {problem}" for name, problem in problems)
+        super().__init__(f"Block `{block}` does not fit its type: {lines}.{hint and f' {hint}'}")
+
+
+class BlockTypeUnknown(PenstockError, LookupError):
+    """A saved block is of a type that no class here defines."""
+
+    def __init__(self, slug: str, *, source: str | None):
+        self.slug, self.source = slug, source
+        module = "" if source is None else source.partition(":")[0]
+        found = f"It was registered from `{source}`: install the package that has it, or import `{module}` first."
+        hint = found if source else "Import the module that defines it first."
+        super().__init__(f"No class for blocks of type `{slug}` is here. {hint}")
+
+
+class SecretUnreadable(PenstockError):
+    """A secret was encrypted with a key that is not here, or is damaged."""
+
+    def __init__(self, what: str, *, why: str):
+        self.what, self.why = what, why
+        super().__init__(f"The secrets of {what} cannot be read: {why}")
+
+
+class EncryptionKeyMissing(PenstockError):
+    """There is no key to encrypt a secret with; the message says what to do."""
+
+
+class PlaceholderUnknown(PenstockError, LookupError):
+    """A `{{ placeholder }}` stands for nothing that is known."""
+
+    def __init__(self, placeholder: str, *, where: str, why: str):
+        self.placeholder, self.where, self.why = placeholder, where, why
+        super().__init__(f"`{{{{ {placeholder} }}}}` in {where or 'the text'}: {why}")
+
+
+class NotificationFailed(PenstockError):
+    """A message could not be sent."""
+
+    def __init__(self, name: str, *, why: str):
+        self.name, self.why = name, why
+        super().__init__(f"Notification `{name}` was not sent: {why}")
+
+
+# Schedules.
+
+
+class ScheduleInvalid(PenstockError, ValueError):
+    """A schedule can never do what it says; `field` names the part of it that is wrong."""
+
+    def __init__(self, field: str, value: object, problem: str, *, schedule: str = ""):
+        self.field, self.value, self.problem, self.schedule = field, value, problem, schedule
+        owner = f"Schedule `{schedule}`" if schedule else "The schedule"
+        shown = "" if value is None else f" {value!r:.200}"
+        super().__init__(f"{owner} is not valid: `{field}`{shown} {problem}.")
+
+
+class TemplateInvalid(PenstockError, ValueError):
+    """A template in a schedule's parameters cannot be filled in."""
+
+    def __init__(self, parameter: str, template: str, problem: str):
+        self.parameter, self.template, self.problem = parameter, template, problem
+        super().__init__(f"Parameter `{parameter}` cannot be filled in: template `{template:.200}` {problem}.")
+
+
 # Looking things up.
 
 

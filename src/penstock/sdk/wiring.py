@@ -33,6 +33,7 @@ from penstock.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext
+    from penstock.store.sealing import Keys
 
 
 LEASE_SECONDS = 60.0
@@ -265,7 +266,14 @@ def _open(settings: Settings) -> Orchestrator:
     from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, 130 ms
     from penstock.store import open_store  # lazy: sqlalchemy, 130 ms
 
-    return LocalOrchestrator(open_store(settings.effective_database_url))
+    return LocalOrchestrator(open_store(settings.effective_database_url), keys=lambda: open_keys(settings))
+
+
+def open_keys(settings: Settings) -> "Keys":
+    """The keys that secrets are encrypted with: those of the setting, then those of the file in the home folder."""
+    from penstock.store.sealing import KEY_FILE, Keys  # lazy: for blocks and notifications only
+
+    return Keys(settings.home / KEY_FILE, settings.encryption_key)
 
 
 def _open_results(settings: Settings, storage: Any, *, strict: bool) -> ResultStore:

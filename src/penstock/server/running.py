@@ -18,7 +18,7 @@ from penstock import __version__
 from penstock.core.errors import ServerNotStarted
 from penstock.engine.replay import is_alive
 from penstock.orchestrator.local import LocalOrchestrator
-from penstock.sdk.wiring import SystemClock, make_home, target_of
+from penstock.sdk.wiring import SystemClock, make_home, open_keys, target_of
 from penstock.server.app import create_app
 from penstock.server.feed import Feed
 from penstock.server.guard import Door, is_loopback
@@ -53,7 +53,7 @@ def serve(
         orchestrator = open_orchestrator(settings)
         stack.callback(orchestrator.close)
         services = Services(make_units(settings, orchestrator) if with_services else [])
-        feed = Feed(orchestrator)
+        feed = Feed(orchestrator, listen=orchestrator.listen)
         app = create_app(orchestrator, door=_door(settings, host), feed=feed, settings=settings)
         server = _Server(
             uvicorn.Config(
@@ -78,6 +78,7 @@ def open_orchestrator(settings: Settings) -> LocalOrchestrator:
     return LocalOrchestrator(
         open_store(settings.effective_database_url),
         is_alive=lambda writer_id, host: is_alive(settings.journals_path, writer_id, host=host),
+        keys=lambda: open_keys(settings),
     )
 
 

@@ -56,15 +56,16 @@ def _add_limits_and_search(operations: "Operations") -> None:
 
 
 def _add_work(operations: "Operations") -> None:
-    """Version 3: deployments, schedules, runs that are asked for, work pools."""
-    from penstock.store.work_tables import NEW_TABLES  # lazy: only where the schema is made
+    """Version 3: deployments, schedules, runs that are asked for, work pools; blocks and notifications."""
+    from penstock.store import block_tables, work_tables  # lazy: only where the schema is made
 
     connection = operations.get_bind()
     dialect = connection.dialect
-    statements = [str(CreateTable(table).compile(dialect=dialect)) for table in NEW_TABLES]
+    new = (*work_tables.NEW_TABLES, *block_tables.NEW_TABLES)
+    statements = [str(CreateTable(table).compile(dialect=dialect)) for table in new]
     statements += ["ALTER TABLE flow_run ADD COLUMN deployment TEXT"]
     statements += ["ALTER TABLE flow_run ADD COLUMN deployment_version INTEGER"]
-    indexes = [ix_flow_run_deployment, *(index for table in NEW_TABLES for index in table.indexes)]
+    indexes = [ix_flow_run_deployment, *(index for table in new for index in table.indexes)]
     statements += [index_ddl(index, dialect) for index in indexes]
     for statement in statements:
         connection.exec_driver_sql(statement)
@@ -75,7 +76,7 @@ MIGRATIONS: Sequence[Migration] = (Migration(2, _add_limits_and_search), Migrati
 
 def ddl(dialect: Dialect) -> list[str]:
     """The statements that make the schema in an empty database."""
-    import penstock.store.work_tables  # noqa: F401 - lazy: joins the metadata, only where the schema is made
+    from penstock.store import block_tables, work_tables  # noqa: F401 - lazy: join the metadata, only to make the schema
 
     statements = []
     for table in metadata.sorted_tables:
