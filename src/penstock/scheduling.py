@@ -94,8 +94,10 @@ class DeploymentVersion:
 class SaveDeployment(Request[Deployment]):
     """Deploy: make the deployment or its next version. Saying what is said already makes no version.
 
-    Schedules are told apart by their slugs: those not named go, a known one keeps what it has fired already. `schedules`
-    left out leaves them as they are. Raises `ScheduleInvalid`, `RequestInvalid`; `NotFound` for an unknown work pool.
+    Schedules are told apart by their slugs: those not named go, a known one keeps what it has fired already, and begins anew
+    from now if its times changed. A definition that leaves `active` out leaves it as it is. `schedules` left out leaves
+    all as they are. A queue that the pool does not have is made. Raises `ScheduleInvalid`, `TemplateInvalid`, `RequestInvalid`,
+    `ParameterInvalid` for parameters that do not fit the schema; `NotFound` for an unknown work pool.
     """
 
     flow_name: str
@@ -161,7 +163,10 @@ class UseDeploymentVersion(Request[Deployment]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveSchedule(Request[ScheduleRow]):
-    """Add a schedule, or change the one with the same slug. Raises `ScheduleInvalid`, `NotFound`."""
+    """Add a schedule, or change the one with the same slug; it begins anew from now if its times changed.
+
+    Raises `ScheduleInvalid`, `TemplateInvalid`, `ParameterInvalid`, `NotFound`.
+    """
 
     key: str
     definition: Mapping[str, Any]
@@ -186,7 +191,10 @@ class SetScheduleActive(Request[ScheduleRow]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptTick(Request[None]):
-    """Skip one tick (`to` left out), move it, or take an exception back (`restore`). Raises `NotFound`, `RequestInvalid`."""
+    """Skip one tick (`to` left out), move it, or take an exception back (`restore`).
+
+    Raises `NotFound`; `RequestInvalid` for a time at which the schedule does not fire, or that it is past.
+    """
 
     key: str
     slug: str
@@ -223,10 +231,21 @@ class ListTicks(Request[Sequence[UpcomingTick]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FireSchedules(Request[int]):
-    """Ask for the runs whose time has come, in all workspaces; answers how many. Safe to ask twice at once."""
+class Fired:
+    """What came of looking at the schedules whose time had come."""
+
+    runs: int
+    """So many runs were asked for."""
+    wait_seconds: float | None
+    """Until the next tick; 0 if more is due already, none if nothing will ever be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireSchedules(Request[Fired]):
+    """Ask for the runs whose time has come, in all workspaces. Safe to ask twice at once."""
 
     limit: int = 500
+    """So many schedules are looked at."""
 
 
 # ---- Runs that are asked for ------------------------------------------------------------------------------------
@@ -236,7 +255,8 @@ class FireSchedules(Request[int]):
 class RequestRun(Request[FlowRun]):
     """Ask for a run of a deployment; asked again with the same idempotency key, the same run is answered.
 
-    Raises `NotFound`, `ParameterInvalid`; `RequestInvalid` for job variables that the pool does not know.
+    Templates in the deployment's own parameters are filled in with the run's time as the period. Raises `NotFound`,
+    `ParameterInvalid`, `TemplateInvalid`; `RequestInvalid` for job variables that the pool does not know.
     """
 
     deployment: str
@@ -280,6 +300,10 @@ class RunRequest:
     period_end: int | None
     idempotency_key: str | None
     backfill_id: str | None
+    after_run_id: RunId | None = None
+    """The run that has to end before this one may be claimed: its schedule queues its runs."""
+    anew: bool = False
+    """The next process does all of it again, and returns nothing that is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +346,21 @@ class RequeueRun(Request[FlowRun]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDeadlines(Request[int]):
+    """Tell of the runs that have not ended by their deadline, each once, in all workspaces; answers how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillPeriod:
+    """A period that a backfill will ask for a run for."""
+
+    fire_at: int
+    period_start: int
+    period_end: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
     """Runs for the periods of the past."""
 
@@ -339,13 +378,17 @@ class Backfill:
     counts: Mapping[str, int]
     """Runs by state type; those not asked for yet are under `waiting`."""
     created_at: int
+    newest_first: bool = False
+    ahead: Sequence[BackfillPeriod] = ()
+    """The next periods, at most 20; not in lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBackfill(Request[Backfill]):
-    """Run a deployment for each period of a schedule between two times. Fresh runs go first.
+    """Run a deployment for each period of a schedule that begins from `since` on and before `until`. Fresh runs go first.
 
-    Raises `NotFound`; `RequestInvalid` for no or too many periods, or a deployment with several schedules and no slug said.
+    Periods that have not ended yet are left out; those that had a run get another one. Raises `NotFound`, `TemplateInvalid`,
+    `ParameterInvalid`; `RequestInvalid` for no or too many periods, or a deployment with several schedules and no slug said.
     """
 
     key: str
@@ -357,6 +400,8 @@ class CreateBackfill(Request[Backfill]):
     newest_first: bool = False
     dry_run: bool = False
     """Answer what it would be, and make nothing."""
+    idempotency_key: str | None = None
+    """Asked again with the same key, the same backfill is answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,10 +422,14 @@ class GetBackfill(Request[Backfill]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveBackfill(Request[Backfill]):
-    """Pause, let go on, or cancel; cancelling leaves the runs that have begun alone unless `cancel_runs`. Raises `NotFound`."""
+    """Pause, let go on, or cancel; cancelling leaves the runs that have begun alone unless `cancel_runs`.
+
+    Raises `NotFound`; `Conflict` if it has come to its end; `RequestInvalid` for an unknown action.
+    """
 
     id: str
     action: str
+    """pause, resume or cancel."""
     cancel_runs: bool = False
 
 

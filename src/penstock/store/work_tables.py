@@ -18,13 +18,15 @@ deployment = Table(
     Column("version", Integer, nullable=False),
     Column("paused", Boolean, nullable=False),
     Column("pool_seq", BIG),
+    Column("tags", Text),
     Column("created_at", BIG, nullable=False),
     Column("updated_at", BIG, nullable=False),
     Column("changed", BIG, nullable=False),
     UniqueConstraint("workspace_id", "flow_seq", "name", name="uq_deployment_name"),
     UniqueConstraint("workspace_id", "id", name="uq_deployment_id"),
 )
-"""`version` is the current one's number; `pool_seq` follows it."""
+"""`version` is the current one's number; `pool_seq` and `tags` follow it. A number is never given to a second deployment:
+runs and versions of one that is gone keep theirs."""
 Index("ix_deployment_pool", deployment.c.pool_seq)
 
 deployment_version = Table(
@@ -34,11 +36,12 @@ deployment_version = Table(
     Column("deployment_seq", BIG, nullable=False),
     Column("number", Integer, nullable=False),
     Column("spec", Text, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("work_queue", Text),
     Column("created_at", BIG, nullable=False),
     Column("actor", Text, nullable=False),
     UniqueConstraint("deployment_seq", "number", name="uq_deployment_version"),
 )
+"""What one deploy said, never changed; `work_queue` is a part of it."""
 
 schedule = Table(
     "schedule",
@@ -49,13 +52,14 @@ schedule = Table(
     Column("slug", Text, nullable=False),
     Column("definition", Text, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("done_until", BIG, nullable=False),
     Column("last_at", BIG),
     Column("next_at", BIG),
     Column("due_at", BIG),
     UniqueConstraint("deployment_seq", "slug", name="uq_schedule_slug"),
 )
-"""`last_at` is the last tick that was dealt with, `next_at` the next. `due_at` is when to look: the next tick with its jitter, a
-moved tick, or none while the schedule or its deployment rests."""
+"""Ticks up to `done_until` were dealt with; `last_at` is the last of them that came, `next_at` the next to come. `due_at` is when
+to look: at the next tick or at one that was moved; none while the schedule or its deployment rests."""
 _due = schedule.c.due_at.is_not(None)
 Index("ix_schedule_due", schedule.c.due_at, info={WHERE: _due})
 
@@ -66,9 +70,10 @@ schedule_exception = Table(
     Column("schedule_seq", BIG, nullable=False),
     Column("fire_at", BIG, nullable=False),
     Column("moved_to", BIG),
+    Column("fired", Boolean, nullable=False),
     UniqueConstraint("schedule_seq", "fire_at", name="uq_schedule_exception"),
 )
-"""A tick that is skipped (`moved_to` is none) or moved."""
+"""A tick that is skipped (`moved_to` is none) or moved; `fired` tells that the moved one has had its run."""
 
 run_request = Table(
     "run_request",
@@ -86,6 +91,7 @@ run_request = Table(
     Column("lease_until", BIG),
     Column("infrastructure", Text),
     Column("crashes", Integer, nullable=False),
+    Column("anew", Boolean),
     Column("job_variables", Text),
     Column("slug", Text),
     Column("fire_at", BIG),
@@ -93,16 +99,23 @@ run_request = Table(
     Column("period_end", BIG),
     Column("idempotency_key", Text),
     Column("backfill_seq", BIG),
+    Column("after_seq", BIG),
     Column("deadline_at", BIG),
     Column("refused", Text),
     Column("refused_at", BIG),
 )
-"""How a flow run was asked for. `status`: waiting, claimed, suspended, done. `refused` is the last reason not to admit it."""
+"""How a flow run was asked for. `status`: waiting, claimed, suspended, done. `refused` is the last reason not to admit it.
+
+`anew` tells that the next process is to do all of it again. `after_seq` is the flow run that has to end before this one may be
+claimed (a schedule that queues its runs). `deadline_at` is taken away once somebody has looked whether it was kept. `slug` is none
+for runs of backfills, whose periods may run again."""
 _asked = run_request.c.idempotency_key.is_not(None)
 _fired = run_request.c.fire_at.is_not(None)
 _waiting = run_request.c.status == "waiting"
 _claimed = run_request.c.status == "claimed"
 _filling = run_request.c.backfill_seq.is_not(None)
+_with_deadline = run_request.c.deadline_at.is_not(None)
+Index("ix_run_request_deadline", run_request.c.deadline_at, info={WHERE: _with_deadline})
 Index(
     "uq_run_request_key",
     run_request.c.workspace_id,
