@@ -341,3 +341,24 @@ class ListChanges(Request[Changes]):
     log_runs: Sequence[RunId] = ()
     """Runs whose log lines are wanted, with those of their subflows."""
     with_events: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMeasures:
+    """Figures of the whole database, as metrics tell them."""
+
+    at: int
+    """The store's clock."""
+    flow_runs: Mapping[str, int]
+    """By state type."""
+    waiting: int
+    """Runs that are due and that nobody has taken yet."""
+    oldest_wait_us: int
+    """How long the first of them has been due."""
+    events: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureStore(Request[StoreMeasures]):
+    """Figures of the whole database, of all workspaces; cheap enough to be asked every few seconds."""

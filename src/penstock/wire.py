@@ -155,6 +155,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             "Database",
             RunQuery="POST /database/query",
             DescribeStore="GET /database",
+            MeasureStore="GET /database/measures",
             Prune="POST /database/prune",
         ),
         **_group(

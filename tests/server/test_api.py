@@ -1,13 +1,17 @@
 """The API's document, its about routes, hostile texts."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from penstock.ports import ListFlowRuns
 from penstock.server.document import openapi_text
+from penstock.server.examples import EXAMPLES
+from penstock.server.models import body_model
 from penstock.server.routes import find_verb
-from penstock.wire import ROUTES, answer_type
+from penstock.wire import ROUTES, answer_type, decoder, dump, encoder, field_types
 from tests.contract.telling import Teller, defined, logged, seen
 from tests.server.conftest import Served
 
@@ -40,6 +44,36 @@ def test_every_answer_of_the_document_has_a_type(served: Served) -> None:
 
 def answers_nothing(operation: str) -> bool:
     return operation in ROUTES and answer_type(find_verb(operation)) in (None, type(None))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_what_the_verb_takes_and_answers(name: str) -> None:
+    verb, route, example = find_verb(name), ROUTES[name], EXAMPLES[name]
+    if example.body is not None:
+        names = tuple(field for field in field_types(verb) if field not in route.path_fields)
+        body = body_model(verb, names).model_validate(example.body)
+        assert example.body == body.model_dump(exclude_unset=True, mode="json")
+    if example.answer is not None:
+        hint = answer_type(verb)
+        read = decoder(hint)(example.answer)
+        assert example.answer == keep_keys(json.loads(dump(encoder(hint)(read))), example.answer)
+
+
+def keep_keys(found: Any, wanted: Any) -> Any:
+    """Leave out what an example does not show; nothing that it does show."""
+    if isinstance(wanted, dict):
+        return {key: keep_keys(value, wanted[key]) for key, value in found.items() if key in wanted}
+    if isinstance(wanted, list):
+        return [keep_keys(*pair) for pair in zip(found, wanted, strict=True)]
+    return found
+
+
+def test_the_document_shows_the_examples(served: Served) -> None:
+    document = served.http.get("/api/openapi.json").json()
+    shown = document["paths"]["/api/flow-runs/filter"]["post"]
+    assert EXAMPLES["ListFlowRuns"].body == shown["requestBody"]["content"]["application/json"]["example"]
+    answered = shown["responses"]["200"]["content"]["application/json"]["example"]["items"]
+    assert [EXAMPLES["GetFlowRun"].answer["id"]] == [run["id"] for run in answered]
 
 
 def test_the_server_says_who_it_is(served: Served) -> None:

@@ -146,6 +146,10 @@ class LocalOrchestrator:
         with self._store.read() as connection:
             return connection.exec_driver_sql("SELECT 1 FROM notification LIMIT 1").first() is not None
 
+    def listen(self, on_change: Callable[[], None], on_hearing: Callable[[bool], None]) -> Callable[[], None] | None:
+        """Hear of commits, where the database tells of them: see `Database.listen`."""
+        return self._store.database.listen(on_change, on_hearing)
+
     def close(self) -> None:
         """Let go of the store's connections."""
         self._store.close()

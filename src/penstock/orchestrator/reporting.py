@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock import limits, reports
 from penstock.ports import Principal, Request
-from penstock.store import Store, activity, changes, comparisons, flow_summaries, timelines
+from penstock.store import Store, activity, changes, comparisons, flow_summaries, measures, timelines
 from penstock.store import limits as store_limits
 
 Handler = Callable[[Store, Any, Principal], Any]
@@ -26,6 +26,7 @@ HANDLERS: Mapping[type[Request[Any]], Handler] = {
     reports.GetRunGraph: _within(timelines.get_run_graph),
     reports.ListChanges: _within(changes.list_changes),
     reports.CompareFlowRuns: _within(comparisons.compare_flow_runs),
+    reports.MeasureStore: _within(measures.measure_store),
     limits.SetConcurrencyLimit: _within(store_limits.set_limit),
     limits.GetConcurrencyLimit: _within(store_limits.get_limit),
     limits.ListConcurrencyLimits: _within(store_limits.list_limits),

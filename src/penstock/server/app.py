@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 from penstock import __version__
 from penstock.core.errors import NotAuthorized, NotFound, PenstockError, RequestInvalid
 from penstock.ports import DescribeStore, Orchestrator
-from penstock.server import console, journals, launching, routes, streams
+from penstock.reports import MeasureStore
+from penstock.server import console, downloads, journals, launching, routes, streams
 from penstock.server.doorway import Doorway
 from penstock.server.feed import Feed
 from penstock.server.guard import COOKIE, Door, given_key, headers_of, is_key
@@ -68,9 +69,10 @@ def create_api(orchestrator: Orchestrator, *, door: Door, metrics: Metrics, feed
         separate_input_output_schemas=False,
     )
     app.include_router(_about(orchestrator, door, metrics), prefix="/api")
-    app.include_router(journals.make_router(orchestrator), prefix="/api")
+    app.include_router(journals.make_router(orchestrator, metrics), prefix="/api")
     app.include_router(routes.make_router(orchestrator), prefix="/api")
     app.include_router(launching.make_router(orchestrator, settings, door), prefix="/api")
+    app.include_router(downloads.make_router(orchestrator), prefix="/api")
     app.include_router(streams.make_router(feed, metrics), prefix="/api")
     _add_metrics(app, orchestrator, metrics)
     console.add_docs(app)
@@ -169,9 +171,7 @@ def _about(orchestrator: Orchestrator, door: Door, metrics: Metrics) -> APIRoute
 
 def _add_metrics(app: FastAPI, orchestrator: Orchestrator, metrics: Metrics) -> None:
     def show() -> Response:
-        info = orchestrator.ask(DescribeStore())
-        content = metrics.write(runs={}, rows=dict(info.counts), size_bytes=info.bytes)
-        return Response(content, media_type=metrics.content_type)
+        return Response(metrics.write(orchestrator.ask(MeasureStore())), media_type=metrics.content_type)
 
     app.add_api_route("/metrics", show, include_in_schema=False)
 

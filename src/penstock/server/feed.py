@@ -6,6 +6,7 @@ What is sent to many is written once. A stream that does not keep up is told to 
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
@@ -19,10 +20,17 @@ from penstock.wire import dump, encoder
 LOOK_SECONDS = 0.1
 LOOK_SECONDS_PER_STREAM = 0.001
 """With many streams it looks less often, so that sending stays a small part of a core."""
+LOOK_SECONDS_IF_TOLD = 5.0
+"""Where the database tells of commits: in case that it did not."""
+AWAKE_SECONDS = 0.5
+"""It goes on looking so long after it was told: a commit is passed on only when no older one can come any more."""
 WAITING_MAX = 200
 """Messages that wait for a slow stream before it is told to start over."""
 CATCH_UP_MAX = 10
 """Steps after which a stream that was away for long is told to start over."""
+
+Listen = Callable[[Callable[[], None], Callable[[bool], None]], Callable[[], None] | None]
+"""See `Database.listen`."""
 
 _run, _line, _event = encoder(FlowRun), encoder(LogLine), encoder(Event)
 
@@ -56,8 +64,17 @@ class Subscriber:
 class Feed:
     """Looks for changes while anybody listens."""
 
-    def __init__(self, orchestrator: Orchestrator):
-        self._orchestrator = orchestrator
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        *,
+        listen: Listen | None = None,
+        look_seconds_if_told: float = LOOK_SECONDS_IF_TOLD,
+    ):
+        """`listen` has the database tell of commits, where it can: then nothing is asked while nothing happens."""
+        self._orchestrator, self._listen = orchestrator, listen
+        self._look_seconds_if_told = look_seconds_if_told
+        self._told, self._hearing, self._awake_until = asyncio.Event(), False, 0.0
         self._subscribers: dict[str, set[Subscriber]] = {}
         self._cursors: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
@@ -113,16 +130,53 @@ class Feed:
         return cursor
 
     async def _look(self) -> None:
-        while self._subscribers:
-            await asyncio.sleep(LOOK_SECONDS + LOOK_SECONDS_PER_STREAM * self.size)
-            for workspace, group in list(self._subscribers.items()):
-                cursor = self._cursors.get(workspace)
-                changes = await self._ask(workspace, cursor, group)
-                if changes is None or changes.cursor == cursor:
-                    continue
-                if self._cursors.get(workspace) == cursor:  # nobody began anew meanwhile
-                    self._cursors[workspace] = changes.cursor
-                    self._send(changes, list(group))
+        stop = self._start_listening()
+        try:
+            while self._subscribers:
+                await self._wait()
+                await self._look_once()
+        finally:
+            if stop is not None:
+                await run_in_threadpool(stop)
+
+    def _start_listening(self) -> Callable[[], None] | None:
+        if self._listen is None:
+            return None
+        loop = asyncio.get_running_loop()
+
+        def on_hearing(hearing: bool) -> None:
+            self._hearing = hearing
+            on_change()
+
+        def on_change() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._told.set)
+
+        self._told, self._hearing = asyncio.Event(), False
+        return self._listen(on_change, on_hearing)
+
+    async def _wait(self) -> None:
+        """Until it is worth looking; never so short that many commits cost many looks."""
+        await asyncio.sleep(LOOK_SECONDS + LOOK_SECONDS_PER_STREAM * self.size)
+        now = asyncio.get_running_loop().time
+        if self._told.is_set():
+            self._awake_until = now() + AWAKE_SECONDS
+        elif self._hearing and now() >= self._awake_until:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._look_seconds_if_told):
+                    await self._told.wait()
+                    self._awake_until = now() + AWAKE_SECONDS
+        self._told.clear()
+
+    async def _look_once(self) -> None:
+        for workspace, group in list(self._subscribers.items()):
+            cursor = self._cursors.get(workspace)
+            changes = await self._ask(workspace, cursor, group)
+            if changes is None or changes.cursor == cursor:
+                continue
+            if self._cursors.get(workspace) == cursor:  # nobody began anew meanwhile
+                self._cursors[workspace] = changes.cursor
+                self._send(changes, list(group))
 
     async def _ask(
         self, workspace: str, after: int | None, group: "set[Subscriber] | list[Subscriber]"

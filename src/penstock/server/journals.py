@@ -1,6 +1,7 @@
 """Taking in journals: a batch is the journal's own lines, as the file holds them."""
 
 import json
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -10,23 +11,26 @@ from starlette.responses import Response
 from penstock import ports
 from penstock.core.errors import JournalCorrupt
 from penstock.core.ids import WriterId
-from penstock.core.records import Record, parse_record
+from penstock.core.records import FlowSeen, Record, TaskDefined, TaskSeen, parse_record
 from penstock.ports import Orchestrator, Principal
+from penstock.server.metrics import Metrics
 from penstock.server.models import Identifier
 from penstock.server.principals import principal_of
 from penstock.server.routes import add_route, answer
 from penstock.wire import JOURNAL_TYPE, ROUTES
 
+TIME_MAX = 2**62
 EXAMPLE = '["close",1,1700000000000000]\n'
 
 
-def make_router(orchestrator: Orchestrator) -> APIRouter:
+def make_router(orchestrator: Orchestrator, metrics: Metrics) -> APIRouter:
     """The route of `Ingest`."""
     router = APIRouter()
 
     async def ingest(request: Request, writer_id: Annotated[Identifier, Path()]) -> Response:
         body = await request.body()
-        taken = await run_in_threadpool(take_in, orchestrator, WriterId(writer_id), body, principal_of(request))
+        principal = principal_of(request)
+        taken = await run_in_threadpool(take_in, orchestrator, WriterId(writer_id), body, principal, metrics)
         return answer(taken, ports.Acknowledged)
 
     described: Any = {
@@ -41,9 +45,31 @@ def make_router(orchestrator: Orchestrator) -> APIRouter:
     return router
 
 
-def take_in(orchestrator: Orchestrator, writer_id: WriterId, body: bytes, principal: Principal) -> ports.Acknowledged:
+def take_in(
+    orchestrator: Orchestrator, writer_id: WriterId, body: bytes, principal: Principal, metrics: Metrics
+) -> ports.Acknowledged:
     """Decode a batch and have it taken in."""
-    return orchestrator.ask(ports.Ingest(writer_id=writer_id, records=decode_batch(body)), principal)
+    begun = time.perf_counter()
+    records = decode_batch(body)
+    taken = orchestrator.ask(ports.Ingest(writer_id=writer_id, records=records), principal)
+    said_at = next((at for _, record in records if (at := said_when(record)) is not None), None)
+    plausible = isinstance(said_at, int) and 0 < said_at < TIME_MAX  # what strangers send may be anything
+    delay = time.time() - said_at / 1_000_000 if plausible and said_at is not None else None
+    metrics.batch(len(records), time.perf_counter() - begun, delay_seconds=delay)
+    return taken
+
+
+def said_when(record: Record) -> int | None:
+    """When a record was said, in microseconds UTC; none of a definition, which no instant belongs to.
+
+    >>> said_when(parse_record(["close", 7, 1_700_000_000_000_000])[1])
+    1700000000000000
+    """
+    if isinstance(record, TaskSeen):
+        return record.ended_at or record.started_at or record.created_at
+    if isinstance(record, FlowSeen):
+        return record.created_at
+    return None if isinstance(record, TaskDefined) else record.at
 
 
 def decode_batch(content: bytes) -> list[tuple[int, Record]]:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from penstock import blockverbs, limits, notifications, ports, reports
 from penstock.core import errors
 from penstock.ports import Orchestrator
+from penstock.server.examples import describe_example
 from penstock.server.models import (
     ErrorAnswer,
     attribute_notes,
@@ -51,7 +52,8 @@ def make_router(orchestrator: Orchestrator) -> APIRouter:
     for verb in verbs():
         route = ROUTES[verb.__name__]
         if verb.__name__ not in SPECIAL:
-            add_route(router, verb, route, _endpoint(orchestrator, verb, route))
+            said = {"openapi_extra": describe_example(verb.__name__)}
+            add_route(router, verb, route, _endpoint(orchestrator, verb, route), **said)
     return router
 
 

@@ -53,7 +53,7 @@ def serve(
         orchestrator = open_orchestrator(settings)
         stack.callback(orchestrator.close)
         services = Services(make_units(settings, orchestrator) if with_services else [])
-        feed = Feed(orchestrator)
+        feed = Feed(orchestrator, listen=orchestrator.listen)
         app = create_app(orchestrator, door=_door(settings, host), feed=feed, settings=settings)
         server = _Server(
             uvicorn.Config(

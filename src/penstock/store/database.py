@@ -66,6 +66,12 @@ class Database(Protocol):
     def change_token(self) -> int | None:
         """A number that is equal as long as nobody has written; none if the database cannot tell cheaply."""
 
+    def listen(self, on_change: Callable[[], None], on_hearing: Callable[[bool], None]) -> Callable[[], None] | None:
+        """Call `on_change` after each commit, until what is answered is called; none if the database tells nobody.
+
+        `on_hearing` is told whether commits are heard of: while they are not, look by yourself.
+        """
+
     def query(
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
     ) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -5,7 +5,7 @@ is older than every transaction still running.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from penstock.core.errors import MissingExtra, StoreUnavailable
 from penstock.store import postgres_query
 from penstock.store.database import StatementHook, listen_to_statements
 from penstock.store.postgres_errors import translate
+from penstock.store.postgres_listening import CHANNEL, PostgresListener
 from penstock.store.schema import MIGRATIONS, SCHEMA_VERSION, Migration, check_version, ddl, migrate, pending
 from penstock.store.tables import metadata
 
@@ -37,7 +38,10 @@ WRITING_LOCK = 0x50454E53
 """Advisory lock, shared: who holds it in this database writes for Penstock. It is taken before a transaction gets its
 number, so that a number whose owner does not hold it is nobody of ours."""
 
-NEXT_CHANGED = "SELECT pg_advisory_xact_lock_shared(%s, 0), pg_current_xact_id()::text::bigint"
+# The server tells listeners when the transaction has committed; in the same statement, it costs no round trip.
+NEXT_CHANGED = (
+    f"SELECT pg_advisory_xact_lock_shared(%s, 0), pg_current_xact_id()::text::bigint, pg_notify('{CHANNEL}', '')"
+)
 
 # The oldest transaction still running, had we the server for ourselves: somebody else's transaction of an hour must not
 # stop our followers. pg_locks is read once, because two readings would not belong together.
@@ -93,7 +97,7 @@ class PostgresDatabase:
     def writing(self) -> Iterator[tuple[Connection, int]]:
         """A write transaction, numbered by the server."""
         with self._translating(), self._engine_here().connect() as connection, connection.begin():
-            _, changed = connection.exec_driver_sql(NEXT_CHANGED, (WRITING_LOCK,)).one()
+            changed = connection.exec_driver_sql(NEXT_CHANGED, (WRITING_LOCK,)).one()[1]
             yield connection, changed
             if self._hook is not None:
                 self._hook("COMMIT")
@@ -120,6 +124,10 @@ class PostgresDatabase:
     def change_token(self) -> int | None:
         """The server keeps no count that is cheaper to ask for than the question itself."""
         return None
+
+    def listen(self, on_change: Callable[[], None], on_hearing: Callable[[bool], None]) -> Callable[[], None]:
+        """Hear of commits by LISTEN, on a connection and a thread of its own."""
+        return PostgresListener(self._url, on_change, on_hearing).close
 
     def query(
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float

@@ -7,7 +7,7 @@ SQLite never has to say "database is locked".
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,9 @@ class SqliteDatabase:
         """SQLite's own count of commits."""
         with self._translating(), self._entered() as connections:
             return connections.count_of_commits()
+
+    def listen(self, on_change: Callable[[], None], on_hearing: Callable[[bool], None]) -> None:
+        """A file tells nobody of what others write."""
 
     def query(
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
