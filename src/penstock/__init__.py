@@ -64,6 +64,7 @@ _MODULES = frozenset(
         "lake",
         "logging",
         "runtime",
+        "schedules",
         "states",
         "task_runners",
         "tasks",
