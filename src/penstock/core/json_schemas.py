@@ -104,13 +104,15 @@ def _errors(validator: "Validator", values: Any) -> Iterator["ValidationError"]:
 
 
 def _problems(error: "ValidationError") -> Iterable[Problem]:
+    schema: Any = error.schema  # an object here: booleans have no rules that could be broken
+    wanted: Any = error.validator_value
     if error.validator == "required" and isinstance(error.instance, Mapping):
-        properties = error.schema.get("properties", {})
-        for name in error.validator_value:
+        properties = schema.get("properties", {})
+        for name in wanted:
             if name not in error.instance:
                 yield _path([*error.absolute_path, name]), f"must be given{_kinds(properties.get(name))}", NOTHING
     elif error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(error.schema.get("properties", {}))
+        known = list(schema.get("properties", {}))
         for name in error.instance:
             if name not in known:
                 yield (
@@ -123,7 +125,8 @@ def _problems(error: "ValidationError") -> Iterable[Problem]:
 
 
 def _expectation(error: "ValidationError") -> str:
-    rule, wanted = str(error.validator), error.validator_value
+    rule = str(error.validator)
+    wanted: Any = error.validator_value  # what the rule's keyword holds
     if rule == "type":
         return f"must be {_or(_types(error.schema))}, not {kind_of(error.instance)}"
     if rule == "enum":

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from penstock import blockverbs, limits, notifications, ports, reports
+from penstock import blockverbs, limits, notifications, ports, reports, scheduling
 from penstock.core import errors
 from penstock.ports import Orchestrator
 from penstock.server.examples import describe_example
@@ -28,7 +28,7 @@ from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, e
 SPECIAL = frozenset({"Ingest"})
 """Verbs whose bodies are not JSON; they have modules of their own."""
 
-BUNDLES = (ports, reports, limits, blockverbs, notifications)
+BUNDLES = (ports, reports, limits, blockverbs, notifications, scheduling)
 
 ALWAYS = (401, 403, 413, 422, 426, 503)
 """Statuses that any route may answer with."""

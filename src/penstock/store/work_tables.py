@@ -193,6 +193,7 @@ backfill = Table(
     Column("definition", Text, nullable=False),
     Column("since", BIG, nullable=False),
     Column("until", BIG, nullable=False),
+    Column("last_at", BIG, nullable=False),
     Column("next_at", BIG),
     Column("newest_first", Boolean, nullable=False),
     Column("status", Text, nullable=False),
@@ -202,7 +203,8 @@ backfill = Table(
     Column("created_at", BIG, nullable=False),
     UniqueConstraint("workspace_id", "id", name="uq_backfill_id"),
 )
-"""Runs for the periods of the past; `next_at` is the next tick to ask for, `definition` the schedule as it was."""
+"""Runs for the periods of the past. `next_at` is the next tick to ask for, `last_at` the newest of all, `definition` the schedule
+as it was."""
 _filling_now = backfill.c.status == "running"
 Index("ix_backfill_running", backfill.c.seq, info={WHERE: _filling_now})
 Index("ix_backfill_deployment", backfill.c.deployment_seq, backfill.c.seq)

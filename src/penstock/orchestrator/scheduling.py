@@ -1,0 +1,82 @@
+"""Which function answers which request of `scheduling.py`; loaded when the first of them is asked."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from penstock import scheduling
+from penstock.core.errors import NotFound
+from penstock.ports import CancelFlowRun, MoveOutcome, Principal, Request
+from penstock.store import Store, backfills, deadlines, deployments, firing, requests, schedules
+
+Handler = Callable[[Store, Any, Principal], Any]
+Cancel = Callable[[Store, CancelFlowRun, Principal], MoveOutcome]
+"""Cancels a run, judging whether its process lives."""
+
+TURNS_MAX = 5
+"""So often a schedule that cancels its earlier runs is tried at once; the rest is left to the next time."""
+
+
+def _within(answer: Callable[[Store, Any, str], Any]) -> Handler:
+    return lambda store, request, principal: answer(store, request, principal.workspace)
+
+
+def _by(answer: Callable[..., Any]) -> Handler:
+    """A handler of what is written down with the name of whoever asked."""
+    return lambda store, request, principal: answer(store, request, principal.workspace, actor=principal.name)
+
+
+def make_handlers(cancel: Cancel) -> Mapping[type[Request[Any]], Handler]:
+    """The table of handlers."""
+    return {
+        scheduling.SaveDeployment: _by(deployments.save_deployment),
+        scheduling.GetDeployment: _within(deployments.get_deployment),
+        scheduling.ListDeployments: _within(deployments.list_deployments),
+        scheduling.DeleteDeployment: _by(deployments.delete_deployment),
+        scheduling.PauseDeployment: _by(deployments.pause_deployment),
+        scheduling.ListDeploymentVersions: _within(deployments.list_versions),
+        scheduling.UseDeploymentVersion: _by(deployments.use_version),
+        scheduling.SaveSchedule: _by(schedules.save_schedule),
+        scheduling.RemoveSchedule: _by(schedules.remove_schedule),
+        scheduling.SetScheduleActive: _by(schedules.set_active),
+        scheduling.ExceptTick: _by(schedules.except_tick),
+        scheduling.ListTicks: _within(schedules.list_ticks),
+        scheduling.FireSchedules: lambda store, request, by: _fire(store, request, by, cancel),
+        scheduling.RequestRun: _by(requests.request_run),
+        scheduling.GetRunRequest: _within(requests.get_run_request),
+        scheduling.CheckDeadlines: lambda store, request, by: deadlines.check_deadlines(store),
+        scheduling.CreateBackfill: _by(backfills.create_backfill),
+        scheduling.ListBackfills: _within(backfills.list_backfills),
+        scheduling.GetBackfill: _within(backfills.get_backfill),
+        scheduling.MoveBackfill: lambda store, request, by: _move_backfill(store, request, by, cancel),
+        scheduling.AdvanceBackfills: lambda store, request, by: backfills.advance(store, actor=by.name),
+    }
+
+
+def _fire(store: Store, request: scheduling.FireSchedules, by: Principal, cancel: Cancel) -> scheduling.Fired:
+    """Fire; a schedule that cancels its earlier runs fires once they are told to stop, so that none is forgotten."""
+    runs = 0
+    for _ in range(TURNS_MAX):
+        firing_ = firing.fire(store, limit=request.limit, actor=by.name)
+        runs += firing_.fired.runs
+        for run in firing_.to_cancel:
+            message = "A later run of its schedule takes its place."
+            _cancel(store, run.id, Principal(by.name, run.workspace), cancel, message=message)
+        if not firing_.to_cancel:
+            break
+    return scheduling.Fired(runs=runs, wait_seconds=firing_.fired.wait_seconds)
+
+
+def _move_backfill(
+    store: Store, request: scheduling.MoveBackfill, by: Principal, cancel: Cancel
+) -> scheduling.Backfill:
+    moved, left = backfills.move_backfill(store, request, by.workspace, actor=by.name)
+    for run_id in left:
+        _cancel(store, run_id, by, cancel, message="Its backfill was cancelled.")
+    return moved if not left else backfills.get_backfill(store, scheduling.GetBackfill(id=moved.id), by.workspace)
+
+
+def _cancel(store: Store, run_id: Any, by: Principal, cancel: Cancel, *, message: str) -> None:
+    try:
+        cancel(store, CancelFlowRun(id=run_id, message=message), by)
+    except NotFound:  # deleted meanwhile
+        return
