@@ -7,24 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock import ports
 from penstock.orchestrator import transitions
 from penstock.ports import LOCAL, Principal, R, Request
-from penstock.store import (
-    Store,
-    beginnings,
-    cancellations,
-    facts,
-    flow_runs,
-    flows,
-    info,
-    ingest,
-    leases,
-    moves,
-    prune,
-    queries,
-    states,
-    task_runs,
-    variables,
-    writers,
-)
+from penstock.store import Store, beginnings, cancellations, flow_runs, ingest, leases, moves, writers
 
 if TYPE_CHECKING:
     from penstock.store.sealing import Keys
@@ -52,28 +35,7 @@ HANDLERS: Mapping[type[Request[Any]], Handler] = {
     ports.ReapLeases: lambda store, request, by: leases.reap_leases(store, request, by.name),
     ports.FindOpenRuns: _within(writers.find_open_runs),
     ports.Ingest: _within(ingest.ingest),
-    ports.ListRecordedCalls: _within(task_runs.list_recorded_calls),
-    ports.FindFlowRuns: _within(flow_runs.find_flow_runs),
     ports.GetFlowRun: _within(flow_runs.get_flow_run),
-    ports.ListFlowRuns: _within(flow_runs.list_flow_runs),
-    ports.ListStates: _within(states.list_states),
-    ports.DeleteFlowRun: _within(prune.delete_flow_run),
-    ports.ListFlows: _within(flows.list_flows),
-    ports.GetTaskRun: _within(task_runs.get_task_run),
-    ports.FindTaskRuns: _within(task_runs.find_task_runs),
-    ports.ListTaskRuns: _within(task_runs.list_task_runs),
-    ports.ListLogs: _within(facts.list_logs),
-    ports.ListArtifacts: _within(facts.list_artifacts),
-    ports.GetArtifact: _within(facts.get_artifact),
-    ports.SetVariable: _within(variables.set_variable),
-    ports.GetVariable: _within(variables.get_variable),
-    ports.ListVariables: _within(variables.list_variables),
-    ports.RemoveVariable: _within(variables.remove_variable),
-    ports.ListDatasetUses: _within(facts.list_dataset_uses),
-    ports.ListEvents: _within(facts.list_events),
-    ports.RunQuery: _within(queries.run_query),
-    ports.DescribeStore: _within(info.describe_store),
-    ports.Prune: _within(prune.prune),
 }
 
 
@@ -103,7 +65,7 @@ class LocalOrchestrator:
 
     def ask(self, request: Request[R], principal: Principal = LOCAL) -> R:
         """Perform a verb. Raises the `PenstockError`s that the verb's docstring names."""
-        handler = self._handlers.get(type(request)) or self._find_report(type(request))
+        handler = self._handlers.get(type(request)) or self._find_bundle(type(request))
         answer: R = handler(self._store, request, principal)
         return answer
 
@@ -131,14 +93,14 @@ class LocalOrchestrator:
                 self._renewed[request.writer_id] = now
         return watch.find(request, by.workspace)
 
-    def _find_report(self, verb: type[Request[Any]]) -> Handler:
-        from penstock.orchestrator import reporting  # lazy: 30 ms that no process that runs flows needs
+    def _find_bundle(self, verb: type[Request[Any]]) -> Handler:
+        from penstock.orchestrator import looking_up  # lazy: 20 ms that no process that runs flows needs
 
-        self._handlers |= reporting.HANDLERS
+        self._handlers |= looking_up.HANDLERS
         if verb not in self._handlers:
-            from penstock.orchestrator import scheduling  # lazy: 30 ms that no process that runs flows needs
+            from penstock.orchestrator import reporting  # lazy: 30 ms, for charts
 
-            self._handlers |= scheduling.make_handlers(self._cancel)
+            self._handlers |= reporting.HANDLERS
         if verb not in self._handlers:
             from penstock.orchestrator import keyed  # lazy: 10 ms that few processes need
 

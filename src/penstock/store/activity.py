@@ -13,7 +13,7 @@ from penstock.core.states import FINAL_TYPES, StateType
 from penstock.ports import RunFilter
 from penstock.reports import BUCKETS_MAX, POINTS_MAX, GetRunActivity, ListRunPoints, RunActivity, RunPoints
 from penstock.store.database import Store
-from penstock.store.flow_runs import filter_conditions
+from penstock.store.run_lists import filter_conditions
 from penstock.store.tables import flow, flow_run
 
 TIME_MAX = 2**60

@@ -12,11 +12,10 @@ from sqlalchemy import and_, select
 from penstock.core.states import RunState, StateType
 from penstock.ports import BeginFlowRun, FlowRun, RunTaken
 from penstock.store.database import Store, Transaction
-from penstock.store.flow_runs import read_flow_run, to_flow_run, usual_duration
+from penstock.store.flow_runs import find_run, read_flow_run, to_flow_run, usual_duration
 from penstock.store.limit_names import limits_snapshot
 from penstock.store.states import Moved, add_moves
 from penstock.store.tables import COUNT_COLUMNS, flow, flow_run
-from penstock.store.task_runs import find_run
 from penstock.store.upserts import insert_if_new
 from penstock.store.values import clean_state, clean_text, encode_json, reason_text
 from penstock.store.writers import add_writer

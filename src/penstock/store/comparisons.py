@@ -16,9 +16,8 @@ from penstock.reports import (
 )
 from penstock.store.database import Store
 from penstock.store.facts import list_dataset_uses
-from penstock.store.flow_runs import get_flow_run
+from penstock.store.flow_runs import find_run, get_flow_run
 from penstock.store.tables import task, task_run
-from penstock.store.task_runs import find_run
 
 K = TypeVar("K")
 

@@ -19,11 +19,11 @@ from penstock.ports import (
     Page,
 )
 from penstock.store.database import POSITIONS_PER_TRANSACTION, Store
+from penstock.store.flow_runs import find_run
 from penstock.store.id_prefix import begins_with
 from penstock.store.log_search import search_logs
 from penstock.store.pages import clamp, decode_cursor, in_workspace, make_page
 from penstock.store.tables import artifact, dataset_use, event, flow_run, log
-from penstock.store.task_runs import find_run
 from penstock.store.values import decode_json
 
 SUBFLOWS_MAX = 10_000

@@ -27,9 +27,10 @@ from penstock.reports import (
 )
 from penstock.store.activity import duration, success_rate
 from penstock.store.database import Store
-from penstock.store.flow_runs import filter_conditions, read_flow_run, select_flow_runs, to_flow_run
+from penstock.store.flow_runs import read_flow_run, select_flow_runs, to_flow_run
 from penstock.store.near import near_names
 from penstock.store.pages import clamp, decode_cursor, make_page
+from penstock.store.run_lists import filter_conditions
 from penstock.store.tables import COUNT_COLUMNS, flow, flow_run, task, task_run
 
 SHOWN_MAX = 50

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from sqlalchemy import select
-
 from penstock.core.ids import time_ordered_id
 from penstock.core.states import RunState
-from penstock.ports import ListStates, StateEntry
 from penstock.store.bulk import BulkInsert
-from penstock.store.database import Store, Transaction
-from penstock.store.tables import event, flow_run, flow_run_state
-from penstock.store.values import encode_json, make_state, reason_text
+from penstock.store.database import Transaction
+from penstock.store.tables import event, flow_run_state
+from penstock.store.values import encode_json, reason_text
 
 EVENT_SCHEMA_VERSION = 1
 
@@ -60,23 +57,6 @@ def add_moves(transaction: Transaction, moves: Sequence[Moved]) -> None:
     insert_events.run(
         transaction.connection, [_event_row(transaction, move) for move in moves if move.version is not None]
     )
-
-
-def list_states(store: Store, request: ListStates, workspace: str) -> Sequence[StateEntry]:
-    """A run's history, oldest first: by epoch, then as it was recorded."""
-    s = flow_run_state.c
-    statement = (
-        select(s.type, s.name, s.at, s.reason, s.message, s.epoch)
-        .join(flow_run, flow_run.c.seq == s.flow_run_seq)
-        .order_by(s.epoch, s.seq)
-    )
-    with store.read() as connection:
-        mine = (
-            flow_run.c.workspace_id == store.workspace_id(connection, workspace),
-            flow_run.c.id == request.flow_run_id,
-        )
-        rows = connection.execute(statement.where(*mine)).all()
-    return [StateEntry(state=make_state(*row[:5]), epoch=row.epoch) for row in rows]
 
 
 def _history_row(move: Moved) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, literal, select, tuple_
+from sqlalchemy import Row, Select, literal, select, tuple_
 
 from penstock.core.errors import NotFound
 from penstock.core.ids import RunId, TaskRunId
@@ -19,6 +19,7 @@ from penstock.ports import (
     TaskRun,
 )
 from penstock.store.database import Store
+from penstock.store.flow_runs import find_run
 from penstock.store.id_prefix import begins_with
 from penstock.store.pages import clamp, decode_cursor, in_workspace, make_page
 from penstock.store.tables import flow, flow_run, task, task_run
@@ -132,14 +133,6 @@ def list_recorded_calls(store: Store, request: ListRecordedCalls, workspace: str
             flows = flows.where(tuple_(r.start_at, r.seq) > tuple_(at, last))
             found.extend(connection.execute(flows.limit(limit + 1 - len(found))))
     return make_page(found, limit, item=_to_call, keys=lambda row: (row.kind, row.at, row.seq))
-
-
-def find_run(connection: Connection, workspace_id: int, run_id: str) -> int:
-    """The number of a flow run; 0, which no row has, if there is none."""
-    known = connection.execute(
-        select(flow_run.c.seq).where(flow_run.c.workspace_id == workspace_id, flow_run.c.id == run_id)
-    ).scalar()
-    return known or 0
 
 
 def _completed_tasks(run_seq: int) -> Select[Any]:

@@ -19,9 +19,8 @@ from penstock.reports import (
     Timeline,
 )
 from penstock.store.database import Store
-from penstock.store.flow_runs import get_flow_run
+from penstock.store.flow_runs import find_run, get_flow_run
 from penstock.store.tables import flow, flow_run, task, task_run
-from penstock.store.task_runs import find_run
 from penstock.store.values import unpack_ids
 
 t, r = task_run.c, flow_run.c
