@@ -102,9 +102,17 @@ class LocalOrchestrator:
 
             self._handlers |= reporting.HANDLERS
         if verb not in self._handlers:
+            from penstock.orchestrator import scheduling  # lazy: 30 ms that no process that runs flows needs
+
+            self._handlers |= scheduling.make_handlers(self._cancel)
+        if verb not in self._handlers:
             from penstock.orchestrator import keyed  # lazy: 10 ms that few processes need
 
             self._handlers |= keyed.make_handlers(self._keys)
+        if verb not in self._handlers:
+            from penstock.orchestrator import working  # lazy: 20 ms that no process that runs flows needs
+
+            self._handlers |= working.make_handlers()
         return self._handlers[verb]
 
     def has_notifications(self) -> bool:
