@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 _MODULES = frozenset(
     {
         "artifacts",
+        "blocks",
         "cache_policies",
         "errors",
         "futures",

@@ -11,12 +11,6 @@ from typing import Any
 from penstock.ports import PAGE_SIZE_DEFAULT, Page, Request
 
 BLOCK_BYTES_MAX = 256 * 1024
-MASK = "********"
-"""Stands where a secret is."""
-REFERENCE_KEY = "$block"
-"""`{"$block": "type/name"}` in a block's values stands for another saved block."""
-TYPE_KEY = "$type"
-"""The type's slug, in the values of a block that is saved within another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

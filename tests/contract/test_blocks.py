@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from penstock.blockverbs import (
-    MASK,
     GetBlock,
     GetBlockType,
     ListBlocks,
@@ -17,6 +16,7 @@ from penstock.blockverbs import (
     RotateKeys,
     SaveBlock,
 )
+from penstock.core.block_values import MASK
 from penstock.core.errors import Conflict, NotFound, RequestInvalid, SecretUnreadable
 from penstock.ports import Principal
 from penstock.store.sealing import KEY_FILE

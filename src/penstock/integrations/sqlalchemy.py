@@ -19,9 +19,14 @@ from penstock.lake.warehouse import LOADS_TABLE, LoadReport, record_load
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.integrations.connectors import ConnectionComponents as ConnectionComponents
+    from penstock.integrations.connectors import SqlAlchemyConnector as SqlAlchemyConnector
+    from penstock.integrations.connectors import SyncDriver as SyncDriver
     from penstock.lake.conforming import ConformedRows
     from penstock.lake.loading import Load
 
+CONNECTORS = frozenset({"ConnectionComponents", "SqlAlchemyConnector", "SyncDriver"})
+"""The blocks for databases, which are in a module of their own."""
 WAREHOUSE_FILE = "warehouse.sqlite"
 WAIT_SECONDS = 30.0
 
@@ -133,6 +138,14 @@ class SqlWarehouse:
         if isinstance(error, sa.exc.OperationalError) and self.url.get_backend_name() != "sqlite":
             return LakeUnavailable(f"The warehouse {self.location} cannot be reached: {text}")
         return WarehouseError(f"The warehouse {self.location} could not do that: {text}")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in CONNECTORS:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    from penstock.integrations import connectors  # lazy: pydantic, 80 ms
+
+    return getattr(connectors, name)
 
 
 def _load_in_transaction(connection: Connection, load: "Load", location: str) -> LoadReport:

@@ -166,6 +166,8 @@ def _as_json(value: Any) -> Any:
         return [_as_json(item) for item in value]
     if kind is dict and all(type(key) is str for key in value):
         return {key: _as_json(item) for key, item in value.items()}
+    if hasattr(kind, "get_block_type_slug"):
+        raise TypeError(kind)  # a block's secrets have no JSON form that comes back
     if (
         kind.__module__ in ("datetime", "decimal", "uuid", "pathlib")
         or hasattr(kind, "_member_map_")

@@ -39,13 +39,13 @@ class Variable:
             raise InvalidDefinition(
                 f"The value of variable `{name}` has {size:,} bytes; {VALUE_BYTES_MAX:,} are allowed. Keep data in a dataset."
             )
-        orchestrator, principal = _ports()
+        orchestrator, principal = current_ports()
         return orchestrator.ask(SetVariable(name=name, value=value, tags=tuple(tags), overwrite=overwrite), principal)
 
     @staticmethod
     def get(name: str, default: Any = _ABSENT) -> Any:
         """The variable's value; `default` if there is none. Raises `NotFound` without a default."""
-        orchestrator, principal = _ports()
+        orchestrator, principal = current_ports()
         try:
             return orchestrator.ask(GetVariable(name=name), principal).value
         except NotFound:
@@ -56,11 +56,12 @@ class Variable:
     @staticmethod
     def unset(name: str) -> None:
         """Forget a variable. Raises `NotFound`."""
-        orchestrator, principal = _ports()
+        orchestrator, principal = current_ports()
         orchestrator.ask(RemoveVariable(name=name), principal)
 
 
-def _ports() -> tuple[Orchestrator, Principal]:
+def current_ports() -> tuple[Orchestrator, Principal]:
+    """The orchestrator of the run that code is in, or the one that the settings name, and who asks."""
     run = current_flow_run.get()
     if run is not None:
         return run.services.orchestrator, run.services.principal

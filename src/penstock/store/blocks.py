@@ -10,8 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select
 
 from penstock.blockverbs import (
     BLOCK_BYTES_MAX,
-    MASK,
-    REFERENCE_KEY,
     BlockType,
     GetBlock,
     GetBlockType,
@@ -25,6 +23,7 @@ from penstock.blockverbs import (
     SaveBlock,
     SavedBlock,
 )
+from penstock.core.block_values import MASK, reference_of, split_reference
 from penstock.core.errors import Conflict, NotFound, RequestInvalid, SecretUnreadable
 from penstock.core.pointers import put_back, split_pointer, take_out
 from penstock.ports import Page
@@ -280,11 +279,11 @@ def _patterns(pointers: Sequence[str]) -> list[str]:
 def _references(value: Any, depth: int = 0) -> Iterator[str]:
     if depth > DEPTH_MAX:
         raise RequestInvalid(f"A block's values are nested more than {DEPTH_MAX} deep.")
+    target = reference_of(value)
+    if target is not None:
+        yield target
+        return
     if isinstance(value, Mapping):
-        target = value.get(REFERENCE_KEY)
-        if len(value) == 1 and isinstance(target, str):
-            yield target
-            return
         value = list(value.values())
     if isinstance(value, list | tuple):
         for part in value:
@@ -292,10 +291,10 @@ def _references(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _parse_reference(reference: str) -> tuple[str, str]:
-    slug, slash, name = reference.partition("/")
-    if not slash:
-        raise RequestInvalid(f"`{reference[:120]}` is no reference to a block: write `type/name`.")
-    return slug, name
+    try:
+        return split_reference(reference)
+    except ValueError as error:
+        raise RequestInvalid(str(error)) from error
 
 
 def _find_type(connection: Connection, workspace_id: int, slug: str) -> Row[Any]:
