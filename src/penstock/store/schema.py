@@ -76,7 +76,8 @@ MIGRATIONS: Sequence[Migration] = (Migration(2, _add_limits_and_search), Migrati
 
 def ddl(dialect: Dialect) -> list[str]:
     """The statements that make the schema in an empty database."""
-    from penstock.store import block_tables, work_tables  # noqa: F401 - lazy: join the metadata, only to make the schema
+    # lazy: they join the metadata, only where the schema is made
+    from penstock.store import block_tables, work_tables  # noqa: F401
 
     statements = []
     for table in metadata.sorted_tables:
