@@ -1,7 +1,6 @@
 """Following a run until it ends: its log lines and states as they are recorded, and a passing line of progress."""
 
 import heapq
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from penstock.core.states import StateType
 from penstock.ports import FlowRun, GetFlowRun, ListStates, LogLine, StateEntry
 
 POLL_SECONDS = 0.25
+"""Where nobody tells of news."""
 POLLS_PER_SWEEP = 8
 """Every second or two, whether the run's process still lives."""
 
@@ -28,11 +28,16 @@ class Watch:
     tail: LogTail | None
     writer: LogWriter
     states: bool = True
-    sleep: Callable[[float], None] = time.sleep
     _states_seen: int = 0
 
     def follow(self) -> FlowRun:
         """Show what happens until the run has ended; returns it as it ended."""
+        from penstock.sdk import wiring  # lazy: engine and store, 100 ms and more
+
+        with wiring.following(self.run.id) as wait:
+            return self._follow(wait)
+
+    def _follow(self, wait: Callable[[float], None]) -> FlowRun:
         polls = 0
         while True:
             run = self.session.ask(GetFlowRun(id=self.run.id))
@@ -44,7 +49,7 @@ class Watch:
             polls += 1
             if polls % POLLS_PER_SWEEP == 0:
                 self.session.sweep()
-            self.sleep(POLL_SECONDS)
+            wait(POLL_SECONDS)
 
     def _show_news(self, run: FlowRun) -> None:
         """What was recorded since the last look, by its time. A run that ended has said everything before."""

@@ -101,6 +101,19 @@ class RemoteOrchestrator:
         """Close this thread's connection; those of other threads close with them."""
         self._connections.drop()
 
+    def open_stream(self, path: str, principal: Principal = LOCAL) -> http.client.HTTPResponse:
+        """Open a live stream of the server, on a connection of its own. Raises what `ask` raises."""
+        headers = self._headers(principal) | {"Accept": "text/event-stream"}
+        try:
+            connection = self._connect()
+            connection.request("GET", self._prefix + path, headers=headers)
+            response = connection.getresponse()
+        except (http.client.HTTPException, OSError) as error:
+            raise self._unreachable(error) from error
+        if response.status != 200 or response.getheader(VERSION_HEADER) is None:
+            raise self._unreachable_or_other(response.status)
+        return response
+
     # ---- One exchange ----
 
     def _write(self, request: Request[Any]) -> Call:

@@ -11,7 +11,7 @@ import random
 import shlex
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -130,6 +130,25 @@ def open_orchestrator(settings: Settings | None = None) -> Orchestrator:
         _process.orchestrator = _open(settings)
         _process.orchestrator_settings = settings
         return _process.orchestrator
+
+
+@contextlib.contextmanager
+def following(run_id: RunId) -> Iterator[Callable[[float], None]]:
+    """What a follower of a run waits by: a server's stream wakes it; without one it waits the seconds that it says."""
+    settings = load_settings()
+    if not settings.api_url:
+        yield time.sleep
+        return
+    from penstock.orchestrator.news import News, stream_path  # lazy: http.client, 20 ms
+    from penstock.orchestrator.remote import RemoteOrchestrator  # lazy: the same
+
+    principal = Principal(workspace=settings.workspace)
+    remote = RemoteOrchestrator(settings.api_url, api_key=settings.api_key)
+    news = News(lambda: remote.open_stream(stream_path(run_id), principal))
+    try:
+        yield news.wait
+    finally:
+        news.close()
 
 
 def result_store() -> ResultStore:
