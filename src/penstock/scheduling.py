@@ -48,6 +48,8 @@ class DeploymentSpec:
     """So many times."""
     deadline_seconds: float | None = None
     """A run that has not ended so long after its time is told of by an event and a state message."""
+    version_name: str | None = None
+    """What its makers call this version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,7 +450,7 @@ class RunInput:
     flow_run_id: RunId
     key: str
     message: str | None
-    schema: Mapping[str, Any] | None
+    answer_schema: Mapping[str, Any] | None
     """JSON Schema of the answer; none where only to go on is asked."""
     asked_at: int
     expires_at: int | None
@@ -469,7 +471,7 @@ class PauseRun(Request[RunInput]):
     key: str
     suspend: bool = False
     message: str | None = None
-    schema: Mapping[str, Any] | None = None
+    answer_schema: Mapping[str, Any] | None = None
     timeout_seconds: float | None = None
 
 

@@ -170,7 +170,7 @@ class _Turn:
         crowd = None if candidate.deployment is None else self.facts.deployments.get(candidate.deployment)
         if candidate.due_at > self.facts.now:
             seconds = (candidate.due_at - self.facts.now) / 1_000_000
-            return Refusal(Hold.NOT_DUE, f"it is due in {_duration(seconds)}")
+            return Refusal(Hold.NOT_DUE, f"it is due in {say_duration(seconds)}")
         if pool.paused:
             return Refusal(Hold.POOL_PAUSED, f"work pool `{pool.name}` is paused")
         if queue.paused:
@@ -198,10 +198,10 @@ def _full(what: str, limit: int | None, running: int) -> str:
     return f"{what} runs at most {limit:,} at once, and has {running:,}"
 
 
-def _duration(seconds: float) -> str:
+def say_duration(seconds: float) -> str:
     """How long, in the two largest units.
 
-    >>> _duration(0.4), _duration(90), _duration(100_000)
+    >>> say_duration(0.4), say_duration(90), say_duration(100_000)
     ('0.4 s', '1 min 30 s', '1 d 3 h')
     """
     if seconds < 10:

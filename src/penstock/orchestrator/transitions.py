@@ -53,13 +53,14 @@ def cancel(store: Store, request: CancelFlowRun, principal: Principal) -> MoveOu
 
 def take(store: Store, request: TakeFlowRun, principal: Principal) -> RunTaken:
     """Answer `TakeFlowRun`."""
-    reason = Reason.RETRYING if request.state_name == "Retrying" else Reason.RESUMED
+    reason: Reason | None = Reason.RETRYING if request.state_name == "Retrying" else Reason.RESUMED
     taken: RunTaken | None = None
     name: str = request.id
 
     def rule(gathered: Gathered) -> Verdict:
-        nonlocal name
+        nonlocal name, reason
         name = gathered.name
+        reason = None if gathered.facts.epoch == 0 else reason  # its first process
         return decide_take(gathered.facts, holder_alive=request.holder_alive)
 
     def commit(gathered: Gathered, _: RunState) -> bool:

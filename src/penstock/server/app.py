@@ -19,7 +19,8 @@ from penstock import __version__
 from penstock.core.errors import NotAuthorized, NotFound, PenstockError, RequestInvalid
 from penstock.ports import DescribeStore, Orchestrator
 from penstock.reports import MeasureStore
-from penstock.server import console, downloads, journals, launching, routes, streams
+from penstock.server import claiming, console, downloads, journals, launching, routes, streams
+from penstock.server.claiming import ClaimDesk
 from penstock.server.doorway import Doorway
 from penstock.server.feed import Feed
 from penstock.server.guard import COOKIE, Door, given_key, headers_of, is_key
@@ -71,6 +72,7 @@ def create_api(orchestrator: Orchestrator, *, door: Door, metrics: Metrics, feed
     app.include_router(_about(orchestrator, door, metrics), prefix="/api")
     app.include_router(journals.make_router(orchestrator, metrics), prefix="/api")
     app.include_router(routes.make_router(orchestrator), prefix="/api")
+    app.include_router(claiming.make_router(ClaimDesk(orchestrator)), prefix="/api")
     app.include_router(launching.make_router(orchestrator, settings, door), prefix="/api")
     app.include_router(downloads.make_router(orchestrator), prefix="/api")
     app.include_router(streams.make_router(feed, metrics), prefix="/api")

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from penstock import blockverbs, limits, notifications, ports, reports, scheduling
+from penstock import blockverbs, limits, notifications, ports, reports, scheduling, work
 from penstock.core import errors
 from penstock.ports import Orchestrator
 from penstock.server.examples import describe_example
@@ -25,10 +25,10 @@ from penstock.server.models import (
 from penstock.server.principals import principal_of
 from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, encoder, field_types
 
-SPECIAL = frozenset({"Ingest"})
-"""Verbs whose bodies are not JSON; they have modules of their own."""
+SPECIAL = frozenset({"Ingest", "ClaimRuns"})
+"""Verbs that have modules of their own: bodies that are not JSON, answers that are waited for."""
 
-BUNDLES = (ports, reports, limits, blockverbs, notifications, scheduling)
+BUNDLES = (ports, reports, limits, blockverbs, notifications, scheduling, work)
 
 ALWAYS = (401, 403, 413, 422, 426, 503)
 """Statuses that any route may answer with."""
@@ -113,11 +113,12 @@ def _endpoint(orchestrator: Orchestrator, verb: type[Any], route: Route) -> Call
         return answer(orchestrator.ask(make(given), principal_of(request)), hint)
 
     endpoint.__name__ = verb.__name__
-    endpoint.__signature__ = _signature(verb, route, body_names)  # type: ignore[attr-defined]  # what FastAPI reads
+    endpoint.__signature__ = signature(verb, route, body_names)  # type: ignore[attr-defined]  # what FastAPI reads
     return endpoint
 
 
-def _signature(verb: type[Any], route: Route, body_names: tuple[str, ...]) -> inspect.Signature:
+def signature(verb: type[Any], route: Route, body_names: tuple[str, ...]) -> inspect.Signature:
+    """What FastAPI reads of a route: the parameters that a verb has there."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("request", keyword, annotation=Request)]
     notes, types = attribute_notes(verb), field_types(verb)

@@ -37,12 +37,14 @@ class Gathered:
     flow_name: str
     writer_seq: int | None
     started_at: int | None
+    deployment: str | None = None
+    """The deployment that it is a run of, by name."""
 
 
 def gather(store: Store, run_id: str, workspace: str) -> Gathered | None:
     """Read the facts of a run; none if there is no such run."""
     with store.read() as connection:
-        return _gather(store, connection, store.workspace_id(connection, workspace), run_id)
+        return gather_in(store, connection, store.workspace_id(connection, workspace), run_id)
 
 
 def commit(
@@ -59,17 +61,68 @@ def commit(
 
     `settle` is the message for task runs that no process works on any more.
     """
-    state = clean_state(state)
     with store.write() as transaction:
-        if not _write_state(transaction, gathered, state, **values):
-            return False
-        add_moves(
-            transaction,
-            [_moved(store.make_workspace(transaction, workspace), gathered, state, values.get("epoch"), actor)],
-        )
-        if settle is not None:
-            settle_tasks(transaction, gathered.seq, at=state.at, message=settle)
-        return True
+        workspace_id = store.make_workspace(transaction, workspace)
+        written = write_move(transaction, workspace_id, gathered, state, actor=actor, settle=settle, **values)
+        if written and state.is_final and gathered.deployment is not None:
+            from penstock.store.claims import withdraw  # lazy: only for runs that were asked for
+
+            withdraw(transaction, gathered.seq)
+        return written
+
+
+def write_move(
+    transaction: Transaction,
+    workspace_id: int,
+    gathered: Gathered,
+    state: RunState,
+    *,
+    actor: str,
+    settle: str | None = None,
+    **values: Any,
+) -> bool:
+    """The same, in a transaction that is open."""
+    state = clean_state(state)
+    if not _write_state(transaction, gathered, state, **values):
+        return False
+    add_moves(transaction, [_moved(workspace_id, gathered, state, values.get("epoch"), actor)])
+    if settle is not None:
+        settle_tasks(transaction, gathered.seq, at=state.at, message=settle)
+    return True
+
+
+def put_back(transaction: Transaction, workspace_id: int, run_id: str, state: RunState, actor: str) -> None:
+    """Bring a run that has ended, or is suspended, back to where it waits for a worker; its epoch begins with the process."""
+    run = transaction.connection.execute(
+        select(r.seq, r.name, r.epoch, r.version, flow.c.name.label("flow_name"))
+        .join(flow, flow.c.seq == r.flow_seq)
+        .where(r.workspace_id == workspace_id, r.id == run_id)
+    ).one()
+    state = clean_state(state)
+    values = {
+        "state_type": state.type.value,
+        "state_name": state.name,
+        "state_at": state.at,
+        "state_reason": reason_text(state),
+        "state_message": state.message,
+        "version": run.version + 1,
+        "changed": transaction.changed,
+        "ended_at": None,
+        "cancel_requested_at": None,
+    }
+    transaction.connection.execute(update(flow_run).where(r.seq == run.seq).values(values))
+    moved = Moved(
+        workspace_id=workspace_id,
+        run_seq=run.seq,
+        run_id=run_id,
+        run_name=run.name,
+        flow_name=run.flow_name,
+        epoch=run.epoch,
+        version=run.version + 1,
+        state=state,
+        actor=actor,
+    )
+    add_moves(transaction, [moved])
 
 
 def take_flow_run(
@@ -90,6 +143,8 @@ def take_flow_run(
         }
         if request.code_version is not None:
             values["code_version"] = clean_text(request.code_version)
+        if gathered.deployment is not None and not _take_request(transaction, request, gathered):
+            return None
         if not _write_state(transaction, gathered, state, **values):
             return None
         add_moves(transaction, [_moved(workspace_id, gathered, state, epoch, actor)])
@@ -101,6 +156,17 @@ def take_flow_run(
         )
         run = read_flow_run(transaction.connection, workspace_id, request.id)
         return RunTaken(run=run, limits=limits_snapshot(transaction.connection, workspace_id))
+
+
+def _take_request(transaction: Transaction, request: TakeFlowRun, gathered: Gathered) -> bool:
+    """Settle what waits for a worker: the claim goes to who takes the run, which nobody else is to claim."""
+    from penstock.store.claims import check_claim, take_claim, withdraw  # lazy: only for runs that were asked for
+
+    if request.claim is None:
+        withdraw(transaction, gathered.seq)
+        return True
+    check_claim(transaction.connection, gathered, request.claim)
+    return take_claim(transaction, gathered.seq, request.claim)
 
 
 def mark_crashed(store: Store, writer_id: str, message: str, workspace: str, *, actor: str) -> Sequence[RunId]:
@@ -122,11 +188,15 @@ def mark_crashed(store: Store, writer_id: str, message: str, workspace: str, *, 
             .all()
         )
         for run_id in held:
-            gathered = _gather(store, connection, workspace_id, run_id)
+            gathered = gather_in(store, connection, workspace_id, run_id)
             if gathered is not None and _write_state(transaction, gathered, state):
                 add_moves(transaction, [_moved(workspace_id, gathered, state, None, actor)])
                 settle_tasks(transaction, gathered.seq, at=state.at, message=message)
                 crashed.append(RunId(run_id))
+                if gathered.deployment is not None:
+                    from penstock.store.crash_policies import after_crash  # lazy: only for runs that were asked for
+
+                    after_crash(transaction, workspace_id, run_id, actor=actor)
     return crashed
 
 
@@ -165,11 +235,12 @@ def recount_tasks(transaction: Transaction, run_seq: int) -> None:
     )
 
 
-def _gather(store: Store, connection: Connection, workspace_id: int, run_id: str) -> Gathered | None:
+def gather_in(store: Store, connection: Connection, workspace_id: int, run_id: str) -> Gathered | None:
+    """The same, in a transaction that is open."""
     row = connection.execute(
         select(
             r.seq, r.name, r.state_type, r.state_name, r.state_at, r.state_reason, r.state_message, r.epoch, r.version,
-            r.cancel_requested_at, r.writer_seq, r.started_at, flow.c.name.label("flow_name"),
+            r.cancel_requested_at, r.writer_seq, r.started_at, r.deployment, flow.c.name.label("flow_name"),
         )
         .join(flow, flow.c.seq == r.flow_seq)
         .where(r.workspace_id == workspace_id, r.id == run_id)
@@ -179,7 +250,15 @@ def _gather(store: Store, connection: Connection, workspace_id: int, run_id: str
     state = make_state(row.state_type, row.state_name, row.state_at, row.state_reason, row.state_message)
     facts = RunFacts(state, row.epoch, row.version, cancel_requested=row.cancel_requested_at is not None)
     return Gathered(
-        facts, store.now_us(connection), row.seq, run_id, row.name, row.flow_name, row.writer_seq, row.started_at
+        facts,
+        store.now_us(connection),
+        row.seq,
+        run_id,
+        row.name,
+        row.flow_name,
+        row.writer_seq,
+        row.started_at,
+        row.deployment,
     )
 
 

@@ -1,0 +1,334 @@
+"""Claims: taking over what waits, keeping it, and saying how it ended.
+
+    waiting --claim_runs--> claimed --the run's process takes it--> claimed, no lease --end_claim--> done
+       ^-------- lease ended and nobody took it, worker drains, crash policy --------'
+
+A claim's number tells it from those before and after. Its lease counts until a process took the run; then that process's own
+lock or lease does. Slots are counted, never kept: see `work_facts.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, or_, select, update
+
+from penstock.core.admission import admit
+from penstock.core.errors import RunNotResumable
+from penstock.core.ids import RunId
+from penstock.core.states import Reason, RunState, StateType
+from penstock.ports import FlowRun
+from penstock.store import crash_policies, moves
+from penstock.store.database import Store, Transaction
+from penstock.store.flow_runs import read_flow_run, select_flow_runs, to_flow_run
+from penstock.store.moves import Gathered
+from penstock.store.pools import IS_CLAIMED, IS_WAITING, note_worker, when_seen
+from penstock.store.requests import CLAIMED, DONE, WAITING, read_requests
+from penstock.store.tables import flow_run
+from penstock.store.values import clean_text, decode_json
+from penstock.store.work_facts import Source, Waiting, find_source, next_due, read_facts
+from penstock.store.work_tables import run_request, work_pool, worker
+from penstock.work import (
+    CLAIM_SECONDS,
+    ClaimedRun,
+    ClaimMarks,
+    ClaimRuns,
+    EndClaim,
+    NoteInfrastructure,
+    RenewClaims,
+    WorkerHello,
+)
+
+LEASE_US = int(CLAIM_SECONDS * 1_000_000)
+SEEN_US = LEASE_US // 3
+"""So often it is written down that a worker lives which finds nothing to do."""
+COUNT_MAX = 200
+REFUSED_CHARACTERS_MAX = 500
+
+a, r = run_request.c, flow_run.c
+
+
+class ClaimWatch:
+    """Answers `ClaimRuns`, which idle workers ask twenty times a second: the store is read only if somebody wrote since."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str, tuple[str, ...]], tuple[int, int | None]] = {}
+        self._told: dict[tuple[str, str, int], int] = {}
+
+    def claim(self, store: Store, request: ClaimRuns, workspace: str, *, actor: str) -> Sequence[ClaimedRun]:
+        """Answer `ClaimRuns`, without waiting."""
+        hello = request.worker
+        token = store.database.change_token()
+        now = store.now_us() if store.dialect == "sqlite" else None
+        place, who = (workspace, hello.work_pool, tuple(hello.queues)), (hello.work_pool, hello.name, hello.pid)
+        seen = self._seen.get(place)
+        if token is not None and now is not None and seen is not None and seen[0] == token:
+            quiet = seen[1] is None or seen[1] > now
+            if quiet and now - self._told.get(who, 0) < SEEN_US:
+                return ()
+        due, claimed = claim_runs(store, request, workspace, actor=actor)
+        if token is not None and now is not None:
+            # Nothing was written between the two looks, so what was read holds as long as the token does.
+            unchanged = store.database.change_token() == token and not claimed
+            self._seen.pop(place, None)
+            if unchanged:
+                self._seen[place] = token, due
+                self._told[who] = now
+        return claimed
+
+
+def claim_runs(
+    store: Store, request: ClaimRuns, workspace: str, *, actor: str
+) -> tuple[int | None, Sequence[ClaimedRun]]:
+    """Claim what may begin; also answers when there is something to look at again, none if nothing waits."""
+    room = max(0, min(request.count, COUNT_MAX))
+    hello = request.worker
+    with store.read() as connection:
+        workspace_id = store.workspace_id(connection, workspace)
+        source = find_source(connection, workspace_id, hello)
+        now, due = store.now_us(connection), next_due(connection, source)
+        seen = when_seen(connection, hello, source.seq)
+        idle = due is None or due > now
+        if not idle:
+            facts, waiting = read_facts(store, connection, source, queues=_queues(hello), room=room)
+            made = admit(facts)
+            idle = not made.admitted and not made.cancelled and not _news(made.refused, waiting)
+    if idle:
+        if seen is None or now - seen > SEEN_US:
+            with store.write() as transaction:
+                note_worker(transaction, hello, source.seq)
+        return due, ()
+    with store.write() as transaction:
+        return due, _claim(store, transaction, request, workspace, room=room, actor=actor)
+
+
+def _claim(
+    store: Store, transaction: Transaction, request: ClaimRuns, workspace: str, *, room: int, actor: str
+) -> Sequence[ClaimedRun]:
+    connection, hello = transaction.connection, request.worker
+    workspace_id = store.make_workspace(transaction, workspace)
+    source = find_source(connection, workspace_id, hello, lock=True)
+    worker_seq = note_worker(transaction, hello, source.seq)
+    facts, waiting = read_facts(store, connection, source, queues=_queues(hello), room=room, lock=True)
+    made = admit(facts)
+    claimed = [
+        seq
+        for seq in made.admitted
+        if _claim_one(store, transaction, workspace_id, seq, worker_seq, hello, now=facts.now, actor=actor)
+    ]
+    for seq, message in made.cancelled.items():
+        state = RunState.of("Cancelled", at=facts.now, message=message)
+        if _move(store, transaction, workspace_id, seq, state, actor=actor):
+            connection.execute(update(run_request).where(a.flow_run_seq == seq).values(status=DONE))
+    for seq, refused in _news(made.refused, waiting).items():
+        connection.execute(
+            update(run_request)
+            .where(a.flow_run_seq == seq, IS_WAITING)
+            .values(refused=refused[:REFUSED_CHARACTERS_MAX], refused_at=facts.now)
+        )
+    return _read_claimed(connection, source, workspace_id, claimed)
+
+
+def _claim_one(
+    store: Store,
+    transaction: Transaction,
+    workspace_id: int,
+    seq: int,
+    worker_seq: int,
+    hello: WorkerHello,
+    *,
+    now: int,
+    actor: str,
+) -> bool:
+    state = RunState.of("Pending", at=now, message=f"Claimed by worker {hello.name}.")
+    if not _move(store, transaction, workspace_id, seq, state, actor=actor):
+        return False
+    values = {
+        "status": CLAIMED,
+        "claim": a.claim + 1,
+        "worker_seq": worker_seq,
+        "lease_until": now + LEASE_US,
+        "infrastructure": None,
+        "refused": None,
+        "refused_at": None,
+    }
+    transaction.connection.execute(update(run_request).where(a.flow_run_seq == seq).values(values))
+    return True
+
+
+def _read_claimed(
+    connection: Connection, source: Source, workspace_id: int, seqs: Sequence[int]
+) -> Sequence[ClaimedRun]:
+    if not seqs:
+        return ()
+    template = connection.execute(select(work_pool.c.base_job_template).where(work_pool.c.seq == source.seq)).scalar()
+    requests = {one.flow_run_id: one for one in read_requests(connection, a.flow_run_seq.in_(seqs))}
+    rows = {row.seq: to_flow_run(row) for row in connection.execute(select_flow_runs().where(r.seq.in_(seqs)))}
+    return [
+        ClaimedRun(run=rows[seq], request=requests[rows[seq].id], job_template=decode_json(template) or {})
+        for seq in seqs
+    ]
+
+
+def _news(refused: Any, waiting: Any) -> dict[int, str]:
+    """Reasons that differ from those written down."""
+    known: dict[int, Waiting] = dict(waiting)
+    return {seq: str(refusal.hold) for seq, refusal in refused.items() if known[seq].refused != str(refusal.hold)}
+
+
+def _queues(hello: WorkerHello) -> Sequence[str]:
+    return hello.queues if hello.work_pool else ()
+
+
+# ---- Keeping and ending -----------------------------------------------------------------------------------------
+
+
+def renew_claims(store: Store, request: RenewClaims, workspace: str) -> ClaimMarks:
+    """Answer `RenewClaims`."""
+    cancelled: list[RunId] = []
+    lost: list[RunId] = []
+    with store.write() as transaction:
+        connection, now = transaction.connection, transaction.now_us()
+        workspace_id = store.make_workspace(transaction, workspace)
+        source = find_source(connection, workspace_id, request.worker)
+        note_worker(transaction, request.worker, source.seq)
+        known = _read_held(connection, workspace_id, [run_id for run_id, _ in request.claims])
+        renewed = []
+        for run_id, number in request.claims:
+            row = known.get(run_id)
+            if row is None or row.claim != number or row.status == WAITING:
+                lost.append(RunId(run_id))
+            elif row.cancel_requested_at is not None or row.state_type == StateType.CANCELLED.value:
+                cancelled.append(RunId(run_id))
+                renewed.append(row.flow_run_seq)
+            else:
+                renewed.append(row.flow_run_seq)
+        if renewed:
+            # A lease that is none any more was given up for the process's own.
+            mine = and_(a.flow_run_seq.in_(renewed), IS_CLAIMED, a.lease_until.is_not(None))
+            connection.execute(update(run_request).where(mine).values(lease_until=now + LEASE_US))
+    return ClaimMarks(cancelled=cancelled, lost=lost)
+
+
+def note_infrastructure(store: Store, request: NoteInfrastructure, workspace: str) -> bool:
+    """Answer `NoteInfrastructure`."""
+    with store.write() as transaction:
+        workspace_id = store.workspace_id(transaction.connection, workspace)
+        mine = select(r.seq).where(r.workspace_id == workspace_id, r.id == request.flow_run_id).scalar_subquery()
+        noted = (
+            update(run_request)
+            .where(a.flow_run_seq == mine, a.claim == request.claim, IS_CLAIMED)
+            .values(infrastructure=clean_text(request.infrastructure)[:REFUSED_CHARACTERS_MAX])
+        )
+        return transaction.connection.execute(noted).rowcount == 1
+
+
+def end_claim(store: Store, request: EndClaim, workspace: str, *, actor: str) -> FlowRun:
+    """Answer `EndClaim`."""
+    with store.write() as transaction:
+        connection = transaction.connection
+        workspace_id = store.make_workspace(transaction, workspace)
+        held = _read_held(connection, workspace_id, [request.flow_run_id], lock=True).get(request.flow_run_id)
+        if held is not None and held.claim == request.claim and held.status == CLAIMED:
+            gathered = moves.gather_in(store, connection, workspace_id, request.flow_run_id)
+            if gathered is not None:
+                _end(transaction, workspace_id, held, gathered, request.state, actor=actor)
+        return read_flow_run(connection, workspace_id, request.flow_run_id)
+
+
+def _end(
+    transaction: Transaction,
+    workspace_id: int,
+    held: Row[Any],
+    gathered: Gathered,
+    said: RunState | None,
+    *,
+    actor: str,
+) -> None:
+    mine = update(run_request).where(a.flow_run_seq == gathered.seq)
+    state = gathered.facts.state
+    if state.is_final:
+        transaction.connection.execute(mine.values(status=DONE, lease_until=None))
+    elif gathered.facts.cancel_requested or state.type is StateType.CANCELLING:
+        message = None if said is None else said.message
+        ended = RunState.of("Cancelled", at=gathered.now, reason=Reason.CANCEL_REQUESTED, message=message)
+        moves.write_move(transaction, workspace_id, gathered, ended, actor=actor, settle=message or "Cancelled.")
+        transaction.connection.execute(mine.values(status=DONE, lease_until=None))
+    elif said is None:  # its last word may be on its way: what is then still open is settled when the lease ends
+        transaction.connection.execute(mine.values(lease_until=gathered.now if held.lease_until else None))
+    elif said.type is StateType.SCHEDULED:
+        again = RunState.of("Scheduled", at=gathered.now, message=said.message)
+        moves.write_move(transaction, workspace_id, gathered, again, actor=actor)
+        transaction.connection.execute(mine.values(status=WAITING, lease_until=None, worker_seq=None))
+    else:
+        ended = RunState(said.type, said.name, gathered.now, said.reason, said.message)
+        moves.write_move(transaction, workspace_id, gathered, ended, actor=actor, settle=said.message or said.name)
+        transaction.connection.execute(mine.values(status=DONE, lease_until=None))
+        if said.type is StateType.CRASHED:
+            crash_policies.after_crash(transaction, workspace_id, gathered.id, actor=actor)
+
+
+# ---- The run's own process --------------------------------------------------------------------------------------
+
+
+def check_claim(connection: Connection, gathered: Gathered, claim: int) -> None:
+    """Raises `RunNotResumable` if the run is not, or no longer, for the process that was started for this claim."""
+    row = connection.execute(
+        select(a.claim, a.status, worker.c.name)
+        .outerjoin(worker, worker.c.seq == a.worker_seq)
+        .where(a.flow_run_seq == gathered.seq)
+    ).one_or_none()
+    if row is None:
+        raise RunNotResumable(f"Flow run `{gathered.name}` was asked for by nobody, and so has no claim.")
+    refused = f"Flow run `{gathered.name}` cannot be taken with claim {claim}: "
+    if row.claim != claim:
+        raise RunNotResumable(f"{refused}worker {row.name or '?'} has claim {row.claim} by now.")
+    state = gathered.facts.state
+    if state.is_final or gathered.facts.cancel_requested:
+        raise RunNotResumable(f"{refused}it is {state.name} already.")
+    if row.status != CLAIMED:
+        raise RunNotResumable(f"{refused}the claim's lease ended, and the run is {row.status}.")
+
+
+def take_claim(transaction: Transaction, run_seq: int, claim: int) -> bool:
+    """Give a claim's lease up for that of the process which takes the run; False if the claim does not hold."""
+    mine = and_(a.flow_run_seq == run_seq, a.claim == claim, IS_CLAIMED)
+    return transaction.connection.execute(update(run_request).where(mine).values(lease_until=None)).rowcount == 1
+
+
+def withdraw(transaction: Transaction, run_seq: int) -> None:
+    """A run that waited for a worker is somebody's, or nobody's, by now."""
+    waits = or_(IS_WAITING, a.status == "suspended")
+    transaction.connection.execute(update(run_request).where(a.flow_run_seq == run_seq, waits).values(status=DONE))
+
+
+# ---- Shared -----------------------------------------------------------------------------------------------------
+
+
+def _move(store: Store, transaction: Transaction, workspace_id: int, seq: int, state: RunState, *, actor: str) -> bool:
+    connection = transaction.connection
+    run_id = connection.execute(select(r.id).where(r.seq == seq)).scalar_one()
+    gathered = moves.gather_in(store, connection, workspace_id, run_id)
+    if gathered is None or gathered.facts.state.is_final:
+        return False
+    return moves.write_move(transaction, workspace_id, gathered, state, actor=actor)
+
+
+def _read_held(
+    connection: Connection, workspace_id: int, run_ids: Sequence[str], *, lock: bool = False
+) -> dict[str, Row[Any]]:
+    statement: Select[Any] = (
+        select(
+            r.id,
+            a.flow_run_seq,
+            a.claim,
+            a.status,
+            a.lease_until,
+            a.deployment_seq,
+            r.cancel_requested_at,
+            r.state_type,
+        )
+        .join(flow_run, r.seq == a.flow_run_seq)
+        .where(r.workspace_id == workspace_id, r.id.in_(run_ids))
+    )
+    rows = connection.execute(statement.with_for_update(of=run_request) if lock else statement)
+    return {row.id: row for row in rows.all()}

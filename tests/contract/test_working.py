@@ -1,0 +1,460 @@
+"""Work pools, queues, and the claims of workers."""
+
+import pytest
+
+from penstock.core.errors import Conflict, NotFound, RequestInvalid, RunNotResumable
+from penstock.core.states import StateType
+from penstock.ports import CancelFlowRun, MarkCrashed, TakeFlowRun
+from penstock.scheduling import ExplainRun, RequeueRun
+from penstock.testing import FakeClock
+from penstock.work import (
+    ClaimRuns,
+    DeleteWorkPool,
+    DeleteWorkQueue,
+    GetWorkPool,
+    ListWorkers,
+    ListWorkPools,
+    NoteInfrastructure,
+    ReapClaims,
+    SaveWorkPool,
+    SaveWorkQueue,
+)
+from tests.contract.telling import Teller, moved
+from tests.contract.working import Office
+
+
+@pytest.fixture
+def office(teller: Teller) -> Office:
+    office = Office(teller)
+    office.deploy()
+    return office
+
+
+# ---- Pools and queues -------------------------------------------------------------------------------------------
+
+
+def test_a_pool_has_a_queue_a_template_and_no_limit(teller: Teller) -> None:
+    pool = teller.ask(SaveWorkPool(name="mill"))
+    assert ("mill", "process", None, False) == (pool.name, pool.type, pool.concurrency_limit, pool.paused)
+    assert [("default", 1)] == [(queue.name, queue.priority) for queue in pool.queues]
+    assert "working_dir" in pool.base_job_template["variables"]["properties"]
+    assert pool == teller.ask(GetWorkPool(name="mill"))
+
+
+def test_what_is_left_out_keeps_its_value(teller: Teller) -> None:
+    teller.ask(SaveWorkPool(name="mill", concurrency_limit=3, description="big"))
+    with pytest.raises(Conflict):
+        teller.ask(SaveWorkPool(name="mill"))
+    pool = teller.ask(SaveWorkPool(name="mill", paused=True, overwrite=True))
+    assert (3, "big", True) == (pool.concurrency_limit, pool.description, pool.paused)
+    assert teller.ask(SaveWorkPool(name="mill", concurrency_limit=0, overwrite=True)).concurrency_limit is None
+    with pytest.raises(Conflict):
+        teller.ask(SaveWorkPool(name="mill", type="docker", overwrite=True))
+
+
+def test_pools_are_listed_by_name_and_gone_when_deleted(teller: Teller) -> None:
+    for name in ("b", "a", "c"):
+        teller.ask(SaveWorkPool(name=name))
+    page = teller.ask(ListWorkPools(limit=2))
+    assert ["a", "b"] == [pool.name for pool in page.items]
+    assert ["c"] == [pool.name for pool in teller.ask(ListWorkPools(cursor=page.cursor)).items]
+    teller.ask(DeleteWorkPool(name="b"))
+    with pytest.raises(NotFound):
+        teller.ask(GetWorkPool(name="b"))
+
+
+def test_unknown_pools_and_queues_are_told_with_near_names(office: Office) -> None:
+    office.teller.ask(SaveWorkQueue(work_pool="mill", name="urgent"))
+    with pytest.raises(NotFound) as pool:
+        office.claim(work_pool="mil")
+    with pytest.raises(NotFound) as queue:
+        office.claim(queues=("urgnt",))
+    assert (("mill",), ("urgent",)) == (pool.value.near, queue.value.near)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"type": "proces"},
+        {"base_job_template": {"variables": {"type": "nothing!"}}},
+        {"base_job_template": {"job_configuration": {"image": "{{ image }}"}}},
+        {"name": "a/b"},
+        {"name": " "},
+    ],
+)
+def test_what_makes_no_pool_is_refused(teller: Teller, said: dict[str, object]) -> None:
+    with pytest.raises(RequestInvalid):
+        teller.ask(SaveWorkPool(**({"name": "mill"} | said)))  # type: ignore[arg-type]  # a test's table
+
+
+def test_a_pool_that_deployments_use_is_deleted_by_force_only(office: Office) -> None:
+    with pytest.raises(Conflict):
+        office.teller.ask(DeleteWorkPool(name="mill"))
+    run = office.request()
+    office.teller.ask(DeleteWorkPool(name="mill", force=True))
+    assert ["no_pool"] == office.why(run.id)
+
+
+def test_what_waits_in_a_queue_that_is_deleted_goes_to_the_default_one(office: Office) -> None:
+    office.teller.ask(SaveWorkQueue(work_pool="mill", name="urgent", paused=True))
+    run = office.request(work_queue="urgent")
+    assert [] == office.claim()
+    office.teller.ask(DeleteWorkQueue(work_pool="mill", name="urgent"))
+    assert [run.id] == [claimed.run.id for claimed in office.claim()]
+    with pytest.raises(Conflict):
+        office.teller.ask(DeleteWorkQueue(work_pool="mill", name="default"))
+
+
+def test_a_pool_says_what_waits_and_runs(office: Office) -> None:
+    for _ in range(3):
+        office.request()
+    office.claim(count=1)
+    pool = office.teller.ask(GetWorkPool(name="mill"))
+    assert (2, 1, 1) == (pool.waiting, pool.running, pool.workers_online)
+    assert (2, 1) == (pool.queues[0].waiting, pool.queues[0].running)
+
+
+def test_workers_are_known_and_gone_offline_by_silence(office: Office, clock: FakeClock) -> None:
+    office.request()
+    office.claim("ada", limit=4, queues=("default",))
+    (worker,) = office.teller.ask(ListWorkers(work_pool="mill"))
+    assert ("ada", 4, ("default",), 1, True) == (
+        worker.name, worker.limit, tuple(worker.queues), worker.running, worker.online
+    )  # fmt: skip
+    clock.move(seconds=31)
+    assert [False] == [one.online for one in office.teller.ask(ListWorkers())]
+
+
+# ---- Claiming ---------------------------------------------------------------------------------------------------
+
+
+def test_a_claimed_run_is_pending_and_nobody_elses(office: Office) -> None:
+    run = office.request(parameters={"year": 2020})
+    (claimed,) = office.claim("ada")
+    assert (run.id, StateType.PENDING, 0) == (claimed.run.id, claimed.run.state.type, claimed.run.epoch)
+    assert ("claimed", 1, "ada", "mill") == (
+        claimed.request.status, claimed.request.claim, claimed.request.worker, claimed.request.work_pool
+    )  # fmt: skip
+    assert ("etl.py:etl", {"year": 2020}) == (claimed.request.spec.entrypoint, claimed.run.parameters)
+    assert claimed.job_template["variables"]
+    assert [] == office.claim("bob")
+
+
+def test_a_run_is_claimed_when_its_time_has_come(office: Office, clock: FakeClock) -> None:
+    run = office.request(at=clock.now_us() + 60_000_000)
+    assert [] == office.claim()
+    assert ["not_due", "next"][:1] == office.why(run.id)[:1]
+    clock.move(seconds=61)
+    assert [run.id] == [claimed.run.id for claimed in office.claim()]
+
+
+def test_ten_thousand_of_one_deployment_do_not_hide_another(office: Office, clock: FakeClock) -> None:
+    office.deploy("other")
+    for _ in range(30):
+        office.request()
+    clock.move(seconds=60)
+    late = office.request("etl/other")
+    claimed = office.claim(count=2)
+    assert late.id in [one.run.id for one in claimed]
+
+
+def test_limits_of_pool_queue_and_deployment_hold_across_claims(office: Office) -> None:
+    office.deploy("small", concurrency_limit=1)
+    office.teller.ask(SaveWorkPool(name="mill", concurrency_limit=4, overwrite=True))
+    office.teller.ask(SaveWorkQueue(work_pool="mill", name="narrow", concurrency_limit=1))
+    small = [office.request("etl/small") for _ in range(3)]
+    narrow = [office.request(work_queue="narrow") for _ in range(3)]
+    wide = [office.request() for _ in range(3)]
+    claimed = [one.run.id for _ in range(5) for one in office.claim(count=2)]
+    assert 4 == len(claimed)
+    assert (1, 1) == (
+        len({run.id for run in small} & set(claimed)),
+        len({run.id for run in narrow} & set(claimed)),
+    )
+    waits = next(run for run in wide if run.id not in claimed)
+    assert "pool_limit" == office.why(waits.id)[0]
+    waiting = next(run for run in small if run.id not in claimed)
+    assert "deployment_limit" == office.why(waiting.id)[0]
+
+
+def test_a_slot_is_free_when_the_run_has_ended_whoever_says_so(office: Office) -> None:
+    office.teller.ask(SaveWorkPool(name="mill", concurrency_limit=1, overwrite=True))
+    first, second = office.request(), office.request()
+    (claimed,) = office.claim()
+    office.take(claimed)
+    assert [] == office.claim()
+    office.teller.end(first.id)
+    assert [second.id] == [one.run.id for one in office.claim()]
+
+
+def test_beyond_a_limit_that_cancels_a_new_run_is_cancelled(office: Office) -> None:
+    office.deploy("strict", concurrency_limit=1, collision="cancel_new")
+    first = office.request("etl/strict")
+    second = office.request("etl/strict")
+    assert [first.id] == [one.run.id for one in office.claim()]
+    assert "Cancelled" == office.teller.run(second.id).state.name
+    assert "done" == office.asked(second.id).status
+
+
+def test_paused_pools_and_queues_give_nothing(office: Office) -> None:
+    run = office.request()
+    office.teller.ask(SaveWorkPool(name="mill", paused=True, overwrite=True))
+    assert [] == office.claim()
+    assert ["pool_paused"] == office.why(run.id)
+    office.teller.ask(SaveWorkPool(name="mill", paused=False, overwrite=True))
+    office.teller.ask(SaveWorkQueue(work_pool="mill", name="default", paused=True))
+    assert [] == office.claim()
+    assert ["queue_paused"] == office.why(run.id)
+
+
+def test_a_worker_serves_the_queues_that_it_names(office: Office) -> None:
+    office.teller.ask(SaveWorkQueue(work_pool="mill", name="urgent"))
+    office.request(name="usual")
+    office.request(name="now", work_queue="urgent")
+    assert ["now"] == office.claim_names(queues=("urgent",))
+    assert ["usual"] == office.claim_names()
+
+
+def test_a_queue_of_higher_priority_goes_first(office: Office) -> None:
+    office.teller.ask(SaveWorkQueue(work_pool="mill", name="low", priority=5))
+    office.request(name="low", work_queue="low")
+    office.request(name="usual")
+    assert ["usual", "low"] == office.claim_names()
+
+
+# ---- From the claim to the run ----------------------------------------------------------------------------------
+
+
+def test_the_runs_process_takes_it_in_epoch_one(office: Office) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    run = office.take(claimed)
+    assert (1, "Running", None, office.teller.id) == (run.epoch, run.state.name, run.state.reason, run.writer_id)
+    assert office.asked(run.id).lease_until is None
+    assert ["running"] == office.why(run.id)
+
+
+def test_a_process_of_an_older_claim_is_refused(office: Office, clock: FakeClock) -> None:
+    office.request()
+    (old,) = office.claim("ada")
+    clock.move(seconds=31)
+    office.teller.ask(ReapClaims())
+    (new,) = office.claim("bob")
+    assert (1, 2) == (old.request.claim, new.request.claim)
+    with pytest.raises(RunNotResumable):
+        office.take(old)
+    assert 1 == office.take(new).epoch
+    with pytest.raises(RunNotResumable):
+        office.take(old)
+
+
+def test_a_claim_without_its_lease_takes_nothing(office: Office, clock: FakeClock) -> None:
+    run = office.request()
+    (claimed,) = office.claim()
+    clock.move(seconds=31)
+    assert 1 == office.teller.ask(ReapClaims())
+    assert ("Scheduled", "lease_expired") == (
+        office.teller.run(run.id).state.name, office.teller.run(run.id).state.reason
+    )  # fmt: skip
+    with pytest.raises(RunNotResumable):
+        office.take(claimed)
+    assert ((), (run.id,)) == (
+        tuple(office.renew(claimed).cancelled), tuple(office.renew(claimed).lost)
+    )  # fmt: skip
+
+
+def test_a_renewed_claim_is_kept(office: Office, clock: FakeClock) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    for _ in range(4):
+        clock.move(seconds=20)
+        assert ((), ()) == (tuple(office.renew(claimed).cancelled), tuple(office.renew(claimed).lost))
+        assert 0 == office.teller.ask(ReapClaims())
+    assert "Running" == office.take(claimed).state.name
+
+
+def test_a_run_that_was_taken_outlives_its_worker(office: Office, clock: FakeClock) -> None:
+    run = office.request()
+    (claimed,) = office.claim()
+    office.take(claimed)
+    clock.move(seconds=600)
+    assert 0 == office.teller.ask(ReapClaims())
+    assert [] == office.claim("bob")
+    office.teller.end(run.id)
+    assert 1 == office.teller.ask(ReapClaims())
+    assert ("done", "Completed") == (office.asked(run.id).status, office.teller.run(run.id).state.name)
+
+
+def test_whoever_holds_a_claim_hears_of_cancellations(office: Office) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    office.take(claimed)
+    assert [] == list(office.renew(claimed).cancelled)
+    office.teller.ask(CancelFlowRun(id=claimed.run.id, holder_alive=True))
+    assert [claimed.run.id] == list(office.renew(claimed).cancelled)
+
+
+def test_a_run_that_is_cancelled_before_it_began_never_begins(office: Office) -> None:
+    waiting, taken = office.request(), office.request()
+    office.teller.ask(CancelFlowRun(id=waiting.id))
+    (claimed,) = office.claim()
+    assert taken.id == claimed.run.id
+    office.teller.ask(CancelFlowRun(id=taken.id, holder_alive=False))
+    with pytest.raises(RunNotResumable):
+        office.take(claimed)
+    assert "Cancelled" == office.end(claimed, "Crashed").state.name
+    assert [] == office.claim()
+
+
+def test_infrastructure_is_noted_by_who_holds_the_claim(office: Office) -> None:
+    run = office.request()
+    (claimed,) = office.claim()
+    note = NoteInfrastructure(flow_run_id=run.id, claim=claimed.request.claim, infrastructure="process:42")
+    assert office.teller.ask(note)
+    assert "process:42" == office.asked(run.id).infrastructure
+    assert not office.teller.ask(NoteInfrastructure(flow_run_id=run.id, claim=9, infrastructure="process:1"))
+
+
+def test_a_run_whose_code_cannot_be_loaded_failed(office: Office) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    run = office.end(claimed, "Failed", "There is no file etl.py.")
+    assert ("Failed", "There is no file etl.py.") == (run.state.name, run.state.message)
+    assert "done" == office.asked(run.id).status
+    assert ["ended"] == office.why(run.id)
+
+
+def test_a_worker_that_drains_gives_its_claims_back(office: Office) -> None:
+    office.request()
+    (claimed,) = office.claim("ada")
+    assert "Scheduled" == office.end(claimed, "Scheduled", "The worker stops.").state.name
+    (again,) = office.claim("bob")
+    assert 2 == again.request.claim
+    assert "Pending" == office.end(claimed, "Failed").state.name  # of an older claim: nothing happens
+
+
+# ---- Crashes ----------------------------------------------------------------------------------------------------
+
+
+def crash(office: Office) -> str:
+    (claimed,) = office.claim()
+    run = office.take(claimed)
+    office.teller.ask(MarkCrashed(writer_id=office.teller.id, message="gone"))
+    return run.id
+
+
+def test_a_crashed_run_rests_unless_its_deployment_says_otherwise(office: Office) -> None:
+    office.request()
+    run_id = crash(office)
+    assert ("Crashed", "done") == (office.teller.run(run_id).state.name, office.asked(run_id).status)
+
+
+@pytest.mark.parametrize(
+    ("on_crash", "state", "anew"), [("resume", "Resuming", False), ("retry", "AwaitingRetry", True)]
+)
+def test_a_crashed_run_goes_on_by_itself_so_often(
+    office: Office, clock: FakeClock, on_crash: str, state: str, anew: bool
+) -> None:
+    office.deploy("tough", on_crash=on_crash, on_crash_limit=2)
+    office.request("etl/tough")
+    for _ in range(2):
+        run_id = crash(office)
+        assert state == office.teller.run(run_id).state.name
+        assert ("waiting", anew) == (office.asked(run_id).status, office.asked(run_id).anew)
+        clock.move(seconds=10)
+    run_id = crash(office)
+    assert ("Crashed", "done", 3) == (
+        office.teller.run(run_id).state.name, office.asked(run_id).status, office.teller.run(run_id).epoch
+    )  # fmt: skip
+
+
+def test_a_process_that_was_only_cut_off_is_not_run_twice(office: Office, clock: FakeClock) -> None:
+    office.deploy("tough", on_crash="resume")
+    office.request("etl/tough")
+    run_id = crash(office)
+    office.teller.tell(moved(run_id, "Completed", at=clock.now_us(), epoch=1))
+    clock.move(seconds=60)
+    assert [] == office.claim()
+    assert "Completed" == office.teller.run(run_id).state.name
+    office.teller.ask(ReapClaims())
+    assert "done" == office.asked(run_id).status
+
+
+def test_a_process_that_ends_without_a_word_is_told_of_by_its_worker(office: Office) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    run = office.end(claimed, "Crashed", "It was killed by SIGKILL.")
+    assert ("Crashed", "It was killed by SIGKILL.") == (run.state.name, run.state.message)
+
+
+# ---- Waiting again ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("resume", "state"), [(True, "Resuming"), (False, "AwaitingRetry")])
+def test_a_run_that_ended_is_given_to_a_worker_again(office: Office, resume: bool, state: str) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    office.take(claimed)
+    office.teller.end(claimed.run.id, "Failed")
+    run = office.teller.ask(RequeueRun(flow_run_id=claimed.run.id, resume=resume, message="again"))
+    assert (state, None) == (run.state.name, run.ended_at)
+    (again,) = office.claim()
+    assert (2, not resume) == (again.request.claim, again.request.anew)
+    assert 2 == office.take(again).epoch
+
+
+def test_a_run_is_not_given_to_a_worker_for_nothing(office: Office) -> None:
+    by_hand = office.teller.begin()
+    waits = office.request()
+    for run_id in (by_hand, waits.id):
+        with pytest.raises(RunNotResumable):
+            office.teller.ask(RequeueRun(flow_run_id=run_id))
+    (claimed,) = office.claim()
+    office.take(claimed)
+    with pytest.raises(RunNotResumable):
+        office.teller.ask(RequeueRun(flow_run_id=waits.id))
+    office.teller.end(waits.id)
+    with pytest.raises(RunNotResumable):
+        office.teller.ask(RequeueRun(flow_run_id=waits.id))
+
+
+def test_a_run_that_somebody_takes_by_hand_waits_for_no_worker(office: Office) -> None:
+    run = office.request()
+    office.teller.ask(TakeFlowRun(id=run.id, writer=office.teller.hello, holder_alive=False))
+    assert [] == office.claim()
+    assert "done" == office.asked(run.id).status
+
+
+def test_a_run_that_waits_past_its_time_is_late(office: Office, clock: FakeClock) -> None:
+    run = office.request()
+    clock.move(seconds=14)
+    assert 0 == office.teller.ask(ReapClaims())
+    clock.move(seconds=2)
+    assert 1 == office.teller.ask(ReapClaims())
+    assert ("Late", StateType.SCHEDULED) == (
+        office.teller.run(run.id).state.name, office.teller.run(run.id).state.type
+    )  # fmt: skip
+    assert 1 == office.teller.ask(GetWorkPool(name="mill")).queues[0].late
+    assert [run.id] == [claimed.run.id for claimed in office.claim()]
+
+
+def test_what_is_missing_for_a_run_is_told_in_order(office: Office, clock: FakeClock) -> None:
+    run = office.request()
+    assert "no_worker" == office.why(run.id)[0]
+    office.claim(count=0)
+    assert ["next"] == office.why(run.id)
+    clock.move(seconds=120)
+    assert ["no_worker"] == office.why(run.id)[:1]
+    assert 1 == len(office.claim())
+    assert ["claimed"] == office.why(run.id)
+    with pytest.raises(NotFound):
+        office.teller.ask(ExplainRun(flow_run_id=office.teller.new_id()))  # type: ignore[arg-type]  # an unknown one
+
+
+def test_who_serves_deployments_of_no_pool_claims_their_runs(office: Office) -> None:
+    mine = office.deploy("served", work_pool=None)
+    other = office.deploy("elsewhere", work_pool=None)
+    run = office.request(mine)
+    office.request(other)
+    request = ClaimRuns(worker=office.hello(work_pool="", queues=(mine,)), count=5)
+    assert [run.id] == [claimed.run.id for claimed in office.teller.ask(request)]
