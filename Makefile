@@ -34,7 +34,7 @@ demo: $(VENV)/.demo-ready ## See it work: real taxi data from the web to a lake 
 	@$(RUN)penstock demo
 
 test: system-needs $(VENV)/.dev-ready $(UI_BUILT) ## Set up whatever the tests need, run them all
-	$(PYTEST) -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 check: check-static ## The fast gate: format, lint, types, floors, fast tests, the docs' code
 	@if [ "$(CHECK_TESTS)" = yes ]; then $(MAKE) --no-print-directory check-tests; fi
@@ -42,7 +42,7 @@ check: check-static ## The fast gate: format, lint, types, floors, fast tests, t
 check-static: fmt-check lint types floors ui-check
 
 check-tests: $(VENV)/.dev-ready
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --max-worker-restart 0 -m "not slow" $(PYTEST_ARGS)
 
 fmt-check: $(VENV)/.dev-ready
 	$(RUN)ruff format --check .
