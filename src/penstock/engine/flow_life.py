@@ -382,6 +382,8 @@ def _bring_home(services: Services) -> None:
         services.console.line(
             ERROR, "Penstock", f"{pending} records wait in {path} until the database is back: {error}"
         )
+    else:
+        services.after_run()
 
 
 def _remember(run: FlowRunContext, state: State) -> Program[None]:

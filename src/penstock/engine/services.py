@@ -41,3 +41,5 @@ class Services:
     unfinished: set[str] = field(default_factory=set)
     """The runs that this process has begun or taken over, and not ended."""
     lock: Lock = field(default_factory=Lock)
+    after_run: Callable[[], None] = lambda: None
+    """Called when a top-level run has ended and its record is in the store: tells whoever wants to know."""

@@ -24,8 +24,9 @@ from penstock.server.feed import Feed
 from penstock.server.guard import Door, is_loopback
 from penstock.server.listening import Listening, check_exposure, server_file
 from penstock.services.crashes import DeadWriters, SilentWriters
+from penstock.services.notifications import Notifications
 from penstock.services.retention import Retention
-from penstock.services.units import Services, Unit
+from penstock.services.units import Aside, Services, Unit
 from penstock.settings import Settings
 from penstock.store import open_store
 
@@ -88,6 +89,7 @@ def make_units(settings: Settings, orchestrator: LocalOrchestrator) -> list[Unit
         DeadWriters(orchestrator, settings.journals_path, target_of(settings)),
         SilentWriters(orchestrator, SystemClock(), listening_since=SystemClock().now_us()),
         Retention(orchestrator, SystemClock(), settings.retention_days),
+        Aside(Notifications(orchestrator)),
     ]
 
 

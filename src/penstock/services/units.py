@@ -84,3 +84,19 @@ def call(unit: Unit) -> None:
     else:
         if done:
             logger.info("%s: %d done", unit.name, done)
+
+
+class Aside:
+    """A unit that may take long, in a thread of its own, so that the others are not kept waiting; one call at a time."""
+
+    def __init__(self, unit: Unit):
+        self.name, self.interval_seconds = unit.name, unit.interval_seconds
+        self._unit = unit
+        self._thread: threading.Thread | None = None
+
+    def run_once(self) -> int:
+        """Begin a call, unless one is going on. What it does is told by its own thread."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=call, args=[self._unit], name=f"penstock-{self.name}", daemon=True)
+            self._thread.start()
+        return 0
