@@ -5,6 +5,7 @@ the same points, so that a test can strike at the n-th of them, for every n, in 
 """
 
 import dis
+import gc
 import sys
 import threading
 from collections import defaultdict
@@ -74,13 +75,20 @@ def points() -> Iterator[int]:
 
 @contextmanager
 def switching_often() -> Iterator[None]:
-    """Have threads take turns after microseconds, in place of 5 ms, so that they meet in more ways."""
-    before = sys.getswitchinterval()
+    """Have threads take turns after microseconds, in place of 5 ms, so that they meet in more ways.
+
+    Without collections: Hypothesis has itself called at each, in Python, and what is thrown into that is nobody's to
+    catch. Pytest then fails the test, for its own hook is struck as well.
+    """
+    before, collecting = sys.getswitchinterval(), gc.isenabled()
+    gc.disable()
     sys.setswitchinterval(1e-5)
     try:
         yield
     finally:
         sys.setswitchinterval(before)
+        if collecting:
+            gc.enable()
 
 
 def ends(function: Callable[[], Any]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -15,6 +16,7 @@ from penstock.core.states import Reason, StateType
 from penstock.ports import FlowRun, ListFlowRuns, ListTaskRuns, TaskRun
 from penstock.sdk import wiring
 from penstock.testing import harness
+from tests.engine.interruptions import points, strike
 
 SHORT, LONG = 0.05, 3_600.0
 
@@ -236,3 +238,87 @@ def test_a_time_out_of_the_users_own_is_a_failure_like_any_other() -> None:
         return own(return_state=True).name
 
     assert "Failed" == body()
+
+
+def test_what_a_deaf_thread_was_doing_is_given_up_and_its_late_words_are_refused() -> None:
+    """Both what the thread called directly and the flow within: nobody may read them as running for ever."""
+    lock, ended = Lock(), Event()
+    lock.acquire()
+
+    @task
+    def called() -> str:
+        lock.acquire()
+        return "too late"
+
+    @flow
+    def inner() -> str:
+        return called()
+
+    @flow(timeout_seconds=SHORT)
+    def outer() -> None:
+        try:
+            inner()
+        finally:
+            ended.set()
+
+    with harness(cancel_grace_seconds="0.1"):
+        assert "TimedOut" == in_thread(lambda: outer(return_state=True)).name
+        before = {run.flow_name: run.state for run in flows().values()} | {k: run.state for k, run in tasks().items()}
+        lock.release()
+        assert ended.wait(30)
+        after = {run.flow_name: run.state for run in flows().values()} | {k: run.state for k, run in tasks().items()}
+    assert {"outer": "TimedOut", "inner": "Cancelled", "called-0": "Cancelled"} == {
+        k: s.name for k, s in before.items()
+    }
+    assert before == after
+
+
+def test_what_a_timed_out_task_had_called_is_recorded_as_ended_before_it_is_tried_again() -> None:
+    attempts: list[int] = []
+
+    @task
+    def called() -> str:
+        if len(attempts) == 1:
+            spin()
+        return "called"
+
+    @flow
+    def within() -> str:
+        return called()
+
+    @task(timeout_seconds=4 * SHORT, retries=1)
+    def caller() -> str:
+        attempts.append(1)
+        return within()
+
+    @flow
+    def body() -> str:
+        return caller.submit().result()
+
+    assert "called" == body()
+    assert {"body": "Completed", "within": "Completed"} == {name: run.state.name for name, run in flows().items()}
+    assert {"Completed"} == {run.state.name for run in tasks().values()}
+
+
+def test_a_task_that_is_struck_anywhere_ends_once_and_its_record_says_how() -> None:
+    """Also between two steps of its life, and in the moment in which its end is journaled."""
+    ran: set[int] = set()
+
+    @task
+    def work(n: int) -> int:
+        ran.add(n)
+        return n
+
+    @flow
+    def body() -> None:
+        for point in points():
+            if not strike(point, partial(work, point)):
+                break
+
+    body(return_state=True)
+    recorded = tasks()
+    assert len(recorded) > 50
+    states = {run.state.name for run in recorded.values()}
+    assert {"Completed", "Cancelled"} == states
+    completed = sum(run.state.name == "Completed" for run in recorded.values())
+    assert completed <= len(ran)

@@ -197,3 +197,26 @@ def test_a_bad_parameter_fails_the_subflow_before_its_code_runs(history: History
     assert "Failed" == parent()
     assert [] == ran
     assert "parameters_invalid" == history.subflow_runs()[0].state.reason
+
+
+def test_a_task_that_is_tried_again_calls_its_subflow_in_a_new_epoch(history: History) -> None:
+    """The second attempt's call is the same call: what the first one recorded of it does not stand for its end."""
+    tries: list[int] = []
+
+    @flow
+    def within() -> int:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ValueError("not yet")
+        return 7
+
+    @task(retries=2)
+    def caller() -> int:
+        return within()
+
+    @flow
+    def outer() -> int:
+        return caller()
+
+    assert 7 == outer()
+    assert [("Completed", 3)] == [(run.state.name, run.epoch) for run in history.subflow_runs()]

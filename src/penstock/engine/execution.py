@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextvars import copy_context
 from threading import Lock
+from time import monotonic, sleep
 
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import Future, TaskFuture, is_future
@@ -15,6 +16,9 @@ from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.states import State
 from penstock.engine.task_life import describe_error, finish, task_life
 from penstock.engine.task_streams import task_list_life
+
+QUIET_LOOK_SECONDS_MIN, QUIET_LOOK_SECONDS_MAX = 0.001, 0.05
+"""How often whoever gives something up looks whether it has ended by itself."""
 
 
 def submit(call: TaskCall) -> TaskFuture:
@@ -76,25 +80,65 @@ def conclude(future: TaskFuture, run_life: Callable[[], State]) -> None:
         if stop is not None:
             stop.close()
         state = interrupted_state(future.call, error)
+        if future.call.prefix is not None:
+            finish(future.call, state)  # if it had no time to say so itself
     future.settle(state)
     future.call.run.outstanding.discard(future)  # after it, so that nobody sees a run that waits for nothing unsettled
 
 
-def give_up(run: FlowRunContext) -> None:
-    """Record as cancelled what does not end although it was told to; what it says later is refused."""
-    for child in list(run.children):
-        give_up(child)
-    for future in list(run.outstanding):
-        call = future.call
-        state = State(
-            StateType.CANCELLED, message="Cancelled before it ended by itself.", reason=Reason.CANCEL_REQUESTED
+def wait_until_quiet(run: FlowRunContext, *, within: TaskCall | None = None, seconds: float) -> None:
+    """Wait until whatever goes on in a run, or within one of its calls, has said how it ended; so long at most."""
+    end, pause = monotonic() + seconds, QUIET_LOOK_SECONDS_MIN
+    while monotonic() < end and any(
+        kind not in (Kind.GENERATOR, Kind.ASYNC_GENERATOR)  # these may well rest where nobody iterates any more
+        for kind in (
+            *(call.task.kind for call in _calls_in(run, within)),
+            *(child.flow.kind for child in _children_of(run, within)),
         )
-        if not future.claim() and not future.done():
-            finish(call, state)
-            call.closed = True
-        state.run_id, state.run_name = call.id, call.display_name
-        future.settle(state)
-        run.outstanding.discard(future)
+    ):
+        sleep(pause)
+        pause = min(pause * 2, QUIET_LOOK_SECONDS_MAX)
+
+
+def give_up(run: FlowRunContext, *, within: TaskCall | None = None) -> None:
+    """Record as cancelled what does not end although it was told to, in a run or within one of its calls; what it says
+    later is refused."""
+    for child in _children_of(run, within):
+        give_up(child)
+        child.seen_last(_given_up(child).as_run_state())
+        run.children.discard(child)
+    if within is None:
+        for future in list(run.outstanding):
+            call = future.call
+            state = _given_up(run)
+            if not future.claim() and not future.done():
+                finish(call, state)
+            state.run_id, state.run_name = call.id, call.display_name
+            future.settle(state)
+            run.outstanding.discard(future)
+    for call in _calls_in(run, within):
+        finish(call, _given_up(run))
+
+
+def _given_up(run: FlowRunContext) -> State:
+    message = "Cancelled before it ended by itself."
+    return State(StateType.CANCELLED, message=message, reason=Reason.CANCEL_REQUESTED)
+
+
+def _calls_in(run: FlowRunContext, within: TaskCall | None) -> list[TaskCall]:
+    """The calls that go on in a run, or in one of its calls, without that itself."""
+    return [call for call in list(run.going_on) if within is None or (call is not within and is_within(call, within))]
+
+
+def _children_of(run: FlowRunContext, within: TaskCall | None) -> list[FlowRunContext]:
+    return [child for child in list(run.children) if within is None or is_within(child.parent_call, within)]
+
+
+def is_within(call: TaskCall | None, outer: TaskCall) -> bool:
+    """Whether a call was made by another one, or by what that called."""
+    while call is not None and call is not outer:
+        call = call.parent
+    return call is outer
 
 
 def interrupted_state(call: TaskCall, error: BaseException) -> State:

@@ -5,12 +5,13 @@ two what it submitted is stopped as well, and what cannot be stopped is given up
 """
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from penstock.core.errors import JournalError, RunCancelled, RunFailed, RunTimedOut, UpstreamFailed
 from penstock.core.finals import settle, settle_counts
 from penstock.core.states import FINAL_TYPES, Reason, StateType
-from penstock.engine.execution import give_up
+from penstock.engine.execution import give_up, wait_until_quiet
 from penstock.engine.futures import wait
 from penstock.engine.inputs import find_dependencies, resolve, state_of
 from penstock.engine.interrupts import CancelNow, Interrupted
@@ -81,12 +82,18 @@ def _stop_tasks(run: FlowRunContext) -> Program[None]:
     if run.runner is not None:
         run.runner.interrupt()
     try:
-        if run.outstanding:
-            grace = run.services.settings.cancel_grace_seconds
-            yield Block(lambda: wait(list(run.outstanding), timeout=grace))
+        if run.outstanding or run.going_on or run.children:
+            yield Block(lambda: _grant_grace(run))
     except (Interrupted, KeyboardInterrupt):
         pass  # asked twice: no more grace
     give_up(run)
+
+
+def _grant_grace(run: FlowRunContext) -> None:
+    """Wait for what was submitted, and for what goes on in threads that were left behind."""
+    begun, grace = monotonic(), run.services.settings.cancel_grace_seconds
+    wait(list(run.outstanding), timeout=grace)
+    wait_until_quiet(run, seconds=grace - (monotonic() - begun))
 
 
 def _end_with(run: FlowRunContext, error: BaseException) -> Program[Ending]:

@@ -16,7 +16,7 @@ from penstock.core.errors import (
     StoreUnavailable,
 )
 from penstock.core.ids import RunId
-from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, FlowSeen, StateSeen
+from penstock.core.records import FlowSeen
 from penstock.core.retries import RetryPolicy
 from penstock.core.states import Reason, RunState, StateType
 from penstock.core.triggers import Admission, When, rule
@@ -210,23 +210,27 @@ def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str], *, runs
         services.unfinished.add(run.id)
         services.journal.limits = begun.limits
         return
-    if run.parent.epoch > 1:
+    before = run.parent.subflow_epochs.get(run.id)
+    if before is not None:
+        run.begin_epoch(before + 1, recorded={}, code_changed=False)
+    elif run.parent.epoch > 1:
         yield from _continue_subflow(launch, run)
+    run.parent.subflow_epochs[run.id] = run.epoch
     _see_subflow(run, parameters, upstream)
     if runs:
-        _see_state(run, RunState(StateType.RUNNING, "Running" if run.epoch == 1 else "Retrying", run.started_at))
+        run.seen(RunState(StateType.RUNNING, "Running" if run.epoch == 1 else "Retrying", run.started_at))
     else:
-        _see_state(run, RunState(StateType.PENDING, "Pending", run.started_at))
+        run.seen(RunState(StateType.PENDING, "Pending", run.started_at))
 
 
 def _continue_subflow(launch: Launch, run: FlowRunContext) -> Program[None]:
     """In a later epoch of the parent: go on from what an earlier epoch of this subflow completed."""
     services = run.services
+    recorded = yield Block(lambda: list_recorded(services, run.id))  # waits for a server that is away
     try:
         known = yield Block(lambda: services.orchestrator.ask(GetFlowRun(id=run.id), services.principal))
     except LookupError:
         return
-    recorded = yield Block(lambda: list_recorded(services, run.id))
     run.begin_epoch(known.epoch + 1, recorded=recorded, code_changed=run.parent is not None and run.parent.code_changed)
 
 
@@ -263,13 +267,6 @@ def _see_subflow(run: FlowRunContext, parameters: Any, upstream: Sequence[str]) 
     )
 
 
-def _see_state(run: FlowRunContext, state: RunState, *, result: str | None = None) -> None:
-    message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]
-    run.services.journal.record(
-        StateSeen(run.id, run.epoch, state.at, state.type, state.name, state.reason, message, result)
-    )
-
-
 # ---- Attempts ----
 
 
@@ -288,16 +285,20 @@ def _attempts(launch: Launch, run: FlowRunContext) -> Program[State]:
             raise interruption
         if state.type is not StateType.FAILED or not _retry_of(run).allows(run.attempt) or run.streamed:
             return state
-        if not (yield from _begin_retry(launch, run, state)):
-            return State(StateType.CANCELLED, message=run.cancel_message, reason=Reason.CANCEL_REQUESTED)
+        instead = yield from _begin_retry(launch, run, state)
+        if instead is not None:
+            return instead
 
 
 def _retry_of(run: FlowRunContext) -> RetryPolicy:
     return effective_retry(run.flow, retries=run.services.settings.flow_retries)
 
 
-def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[bool]:
-    """Begin a new epoch: what completed is remembered, the rest runs again. False if the run is cancelled meanwhile."""
+def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[State | None]:
+    """Begin a new epoch: what completed is remembered, the rest runs again.
+
+    Returns the state that the run ends in if it does not: it was cancelled meanwhile, or its server stays away.
+    """
     services, retry = run.services, _retry_of(run)
     run.go_on()
     delay = retry.delay_seconds(run.attempt, chance=services.chance())
@@ -307,16 +308,32 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[b
         WARNING,
         f"{state.message} - Retry {run.attempt} of {retry.retries} will start {'immediately' if delay == 0 else f'{delay:g} second(s) from now'}",
     )
-    _see_state(
-        run, RunState(StateType.SCHEDULED, "AwaitingRetry", services.clock.now_us(), Reason.RETRYING, state.message)
-    )
+    run.seen(RunState(StateType.SCHEDULED, "AwaitingRetry", services.clock.now_us(), Reason.RETRYING, state.message))
     if delay > 0:
         yield Sleep(delay, run.cancelled, services.sleep)
     if run.cancelled.is_set():
-        return False
+        return State(StateType.CANCELLED, message=run.cancel_message, reason=Reason.CANCEL_REQUESTED)
+    try:
+        epoch, recorded = yield from _take_next_epoch(run)
+    except StoreUnavailable as error:
+        said = f"Retry {run.attempt} of {retry.retries} cannot begin: {error}"
+        emit(run, None, ERROR, f"{said} Go on with the run later: penstock resume {run.id}")
+        return state
+    run.attempt += 1
+    run.begin_epoch(epoch, recorded=recorded, code_changed=False)
+    if run.parent is not None:
+        run.parent.subflow_epochs[run.id] = epoch
+        _see_subflow(run, launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)), ())
+        run.seen(RunState(StateType.RUNNING, "Retrying", services.clock.now_us()))
+    return None
+
+
+def _take_next_epoch(run: FlowRunContext) -> Program[tuple[int, dict[str, RecordedCall]]]:
+    """The run's next epoch, and the calls that are complete. Raises `StoreUnavailable` if the server stays away."""
+    services = run.services
     patience = services.settings.api_wait_seconds
     yield Block(lambda: services.journal.flush(patience_seconds=patience))
-    run.attempt += 1
+    epoch = run.epoch + 1
     if run.parent is None:
         request = TakeFlowRun(
             id=run.id,
@@ -327,14 +344,8 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[b
         )
         taken = yield Block(lambda: services.orchestrator.ask(request, services.principal))
         epoch = taken.run.epoch
-    else:
-        epoch = run.epoch + 1
     recorded = yield Block(lambda: list_recorded(services, run.id))
-    run.begin_epoch(epoch, recorded=recorded, code_changed=False)
-    if run.parent is not None:
-        _see_subflow(run, launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)), ())
-        _see_state(run, RunState(StateType.RUNNING, "Retrying", services.clock.now_us()))
-    return True
+    return epoch, recorded
 
 
 # ---- The end ----
@@ -343,6 +354,8 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[b
 def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     """Keep the result, journal the final state, tell hooks and terminal, and bring all of it into the store."""
     services = run.services
+    if run.ended:  # it was given up, and that was said
+        return state
     if state.type is StateType.COMPLETED and state.name != "Skipped":
         yield from _remember(run, state)
     state.run_id, state.run_name, state.timestamp = run.id, run.name, services.clock.now_us()
@@ -354,7 +367,7 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
         emit(run, None, INFO, f"Finished in state {state!r}")
     else:
         emit(run, None, ERROR if state.type is StateType.FAILED else WARNING, f"Finished in state {state!r}")
-    _see_state(run, state.as_run_state(), result=state.result_reference)
+    run.seen_last(state.as_run_state(), result=state.result_reference)
     services.unfinished.discard(run.id)
     if run.strict:
         yield Block(services.journal.sync)

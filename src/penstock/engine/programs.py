@@ -34,18 +34,27 @@ def rename(coroutine: Any, name: str) -> Any:  # Any: the types of coroutines kn
 
 
 def drive(program: Program[T]) -> T:
-    """Run a program to its end in this thread and return what it returns."""
-    try:
-        effect = program.send(None)
-        while True:
-            try:
-                outcome = effect.perform()
-            except BaseException as error:  # the program decides what an error means
-                effect = program.throw(error)
-            else:
-                effect = program.send(outcome)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]  # T, by the program's type
+    """Run a program to its end in this thread and return what it returns.
+
+    What ends this thread from outside may strike between two steps: the program hears of that too, and says how it ended.
+    """
+    struck: BaseException | None = None
+    while True:
+        try:
+            effect = program.send(None) if struck is None else program.throw(struck)
+            while True:
+                try:
+                    outcome = effect.perform()
+                except BaseException as error:  # the program decides what an error means
+                    effect = program.throw(error)
+                else:
+                    effect = program.send(outcome)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # T, by the program's type
+        except BaseException as error:
+            if getattr(program, "gi_frame", None) is None:  # it came out of the program
+                raise
+            struck = error
 
 
 async def drive_async(program: Program[T]) -> T:

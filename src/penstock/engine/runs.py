@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.core.errors import EpochSuperseded, RunCancelled
 from penstock.core.ids import RunId
 from penstock.core.keys import digest_code
-from penstock.core.records import TaskDefined
-from penstock.core.states import StateType
+from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, StateSeen, TaskDefined
+from penstock.core.states import RunState, StateType
 from penstock.engine.context import Place, current_task_run
 from penstock.engine.journal import json_fragment
 from penstock.engine.options import FlowOptions, TaskOptions
@@ -57,7 +57,10 @@ class FlowRunContext:
         "lock",
         "runner",
         "outstanding",
+        "going_on",
+        "ended",
         "producers",
+        "subflow_epochs",
         "children",
         "cancelled",
         "cancel_message",
@@ -96,6 +99,8 @@ class FlowRunContext:
             flow.log_prints if flow.log_prints is not None else (parent.log_prints if parent else settings.log_prints)
         )
         self.children: set[FlowRunContext] = set()
+        self.ended = False
+        """Its end is claimed; what it says from then on is refused."""
         self.cancelled = Event()
         self.cancel_message: str | None = None
         self.superseded = False
@@ -126,7 +131,11 @@ class FlowRunContext:
         self.first_failure: State | None = None
         self.lock = Lock()
         self.outstanding: set[TaskFuture] = set()
+        self.going_on: set[TaskCall] = set()
+        """The calls that were journaled and whose end was not."""
         self.producers: dict[int, tuple[Callable[[], Any], str]] = {}
+        self.subflow_epochs: dict[str, int] = {}
+        """The flows called in this epoch: a task that is tried again calls the same ones, in their next epochs."""
 
     def place(self) -> Place:
         """The run as lake and blocks see it."""
@@ -160,6 +169,27 @@ class FlowRunContext:
         """Before another attempt: forget that the last one was stopped, unless the run is to stop for good."""
         if self.cancel_message is None and not (self.parent is not None and self.parent.cancelled.is_set()):
             self.cancelled = Event()
+
+    def seen(self, state: RunState, *, result: str | None = None) -> None:
+        """Journal that this run moved."""
+        if self.ended:
+            return
+        self._say(state, result)
+
+    def seen_last(self, state: RunState, *, result: str | None = None) -> bool:
+        """Journal how this run ended; false if that was said before: by itself, or by whoever gave it up."""
+        with self.lock:
+            if self.ended:
+                return False
+            self.ended = True
+        self._say(state, result)
+        return True
+
+    def _say(self, state: RunState, result: str | None) -> None:
+        message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]
+        self.services.journal.record(
+            StateSeen(self.id, self.epoch, state.at, state.type, state.name, state.reason, message, result)
+        )
 
     def count_state(self, state: State) -> None:
         """Take a direct child's end into account for the flow's own."""
@@ -198,7 +228,7 @@ class TaskCall:
         "call_counts",
         "place_counts",
         "inputs",
-        "closed",
+        "last_words",
     )
 
     def __init__(
@@ -229,8 +259,8 @@ class TaskCall:
         self.call_counts: defaultdict[str, count[int]] | None = None
         self.place_counts: defaultdict[str, count[int]] | None = None
         self.inputs: dict[str, Any] | None = None
-        self.closed = False
-        """Given up: what it says from now on is refused."""
+        self.last_words: str | None = None
+        """The record of its end; what is said after it is refused, be it a thread that was given up on."""
 
     @property
     def display_name(self) -> str:
@@ -267,10 +297,10 @@ class TaskCall:
         ended_at: int | None = None,
         result: str | None = None,
         cache_key: str | None = None,
-    ) -> None:
-        """Journal a snapshot of this task run."""
-        if self.closed:
-            return
+    ) -> bool:
+        """Journal a snapshot of this task run; with `ended_at` its last. False if it had said its last before."""
+        if self.last_words is not None:
+            return False
         prefix = self.prefix
         if prefix is None:
             prefix = self.prefix = self._write_prefix()
@@ -294,9 +324,31 @@ class TaskCall:
                 self.attempts,
             ]
             tail = json_fragment(rest)[1:-1]
+        if ended_at is not None:
+            return self._end(prefix + tail)
         self.run.services.journal.append("task", prefix + tail)
+        return True
+
+    def _end(self, words: str) -> bool:
+        """Journal the end, once. The words are known before they are journaled, so that nothing that strikes meanwhile
+        makes this run end a second time, otherwise."""
+        run = self.run
+        with run.lock:
+            if self.last_words is not None:
+                return False
+            self.last_words = words
+        run.services.journal.append("task", words)
+        run.going_on.discard(self)
+        return True
+
+    def repeat_last_words(self) -> None:
+        """Say the end again if its thread was struck before it knew that it was journaled: a snapshot may come twice."""
+        if self in self.run.going_on and self.last_words is not None:
+            self.run.services.journal.append("task", self.last_words)
+            self.run.going_on.discard(self)
 
     def _write_prefix(self) -> str:
+        self.run.going_on.add(self)
         parent = "null" if self.parent is None else f'"{self.parent.id}"'
         name = "null" if self.name is None else json_fragment(self.name)
         tags = "null" if self.tags == self.task.tags else json_fragment(sorted(self.tags))

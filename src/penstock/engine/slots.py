@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from penstock.core.errors import PenstockError, StoreUnavailable
 from penstock.core.ids import time_ordered_id
-from penstock.core.records import StateSeen
 from penstock.core.states import Reason, RunState, StateType
 from penstock.engine.programs import Block, Program, Sleep
 from penstock.engine.runs import FlowRunContext, TaskCall
@@ -147,7 +146,7 @@ def _take(run: FlowRunContext, names: list[str], holder: str, call: TaskCall | N
         answer = yield Block(lambda: _ask(services.orchestrator, request, services.principal))
         if answer is not None and answer.acquired:
             if waited and call is None:
-                _say(run, RunState(StateType.RUNNING, "Running", services.clock.now_us()))
+                run.seen(RunState(StateType.RUNNING, "Running", services.clock.now_us()))
             return Held(services.orchestrator, services.principal, identifier, LEASE_SECONDS)
         message = "Waits for the server." if answer is None else f"Waits for a slot of `{answer.waiting_for}`."
         if not waited:
@@ -171,10 +170,4 @@ def _say_waiting(run: FlowRunContext, call: TaskCall | None, message: str) -> No
         call.seen("SCHEDULED", "AwaitingConcurrencySlot", reason=reason, message=message)
         return
     at = run.services.clock.now_us()
-    _say(run, RunState(StateType.SCHEDULED, "AwaitingConcurrencySlot", at, reason, message))
-
-
-def _say(run: FlowRunContext, state: RunState) -> None:
-    run.services.journal.record(
-        StateSeen(run.id, run.epoch, state.at, state.type, state.name, state.reason, state.message, None)
-    )
+    run.seen(RunState(StateType.SCHEDULED, "AwaitingConcurrencySlot", at, reason, message))

@@ -239,6 +239,8 @@ def _attempts(call: TaskCall, args: Sequence[Any], kwargs: dict[str, Any], key: 
             if not isinstance(error, Exception):
                 finish(call, state)
                 raise
+            if state.name == "TimedOut":
+                yield Block(lambda: services.calls.end_within(call))
         else:
             state = _outcome(call, value)
             if state.type is StateType.COMPLETED:
@@ -343,16 +345,17 @@ def wait_for_retry(call: TaskCall, state: State, delay: float) -> Program[None]:
 
 
 def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> State:
-    """Journal the final state, count it, tell hooks, transaction and terminal."""
-    if call.closed:
+    """Journal the final state, count it, tell hooks, transaction and terminal. What has ended is left as it ended."""
+    if call.last_words is not None:
+        call.repeat_last_words()
         return state
     now = call.run.services.clock.now_us()
     state.run_id, state.run_name, state.timestamp = call.id, call.display_name, now
     if cache_key is None and state.reason is None and state.message is None:
-        call.seen(state.type.value, state.name, ended_at=now, result=state.result_reference)
+        first = call.seen(state.type.value, state.name, ended_at=now, result=state.result_reference)
     else:
         message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]
-        call.seen(
+        first = call.seen(
             state.type.value,
             state.name,
             reason=state.reason,
@@ -361,6 +364,8 @@ def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> Sta
             result=state.result_reference,
             cache_key=cache_key,
         )
+    if not first:
+        return state
     hooks = call.task.hooks
     if hooks.any():
         run_hooks(call, _hooks_at_end(call, state), state)

@@ -11,7 +11,7 @@ from penstock.core.errors import InvalidDefinition, MappingMismatch
 from penstock.engine.annotations import Annotation, unmapped
 from penstock.engine.calls import make_call
 from penstock.engine.context import current_task_run
-from penstock.engine.execution import submit
+from penstock.engine.execution import give_up, submit, wait_until_quiet
 from penstock.engine.futures import FutureList, is_future
 from penstock.engine.options import FlowOptions, Kind
 from penstock.engine.programs import drive, drive_async, drive_stream, drive_stream_async, rename
@@ -79,6 +79,12 @@ def map_task(
                 call_kwargs[name] = value
         futures.append(submit(make_call(run, options, call_args, call_kwargs, parent=parent, wait_for=wait_for)))
     return [future.wait().state for future in futures] if return_state else futures
+
+
+def end_within(call: "TaskCall") -> None:
+    """A call's time is up: wait for what it called in the thread that was left behind, and give up what does not end."""
+    wait_until_quiet(call.run, within=call, seconds=call.run.services.settings.cancel_grace_seconds)
+    give_up(call.run, within=call)
 
 
 def call_alone(subject: "Task[Any, Any]", args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
