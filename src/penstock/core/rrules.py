@@ -1,7 +1,7 @@
 """Recurrence rules of iCalendar (RFC 5545): which wall times they name. `dateutil` does the reckoning.
 
 A text may hold one rule, or lines: DTSTART, RRULE (several), RDATE, EXDATE. All times in it are wall times of
-the schedule's zone; times in UTC (`...Z`) are translated. Without DTSTART rules begin on Monday, 1 January 2024, 00:00.
+the schedule's zone; times in UTC (`...Z`) are translated. Without DTSTART rules begin on Monday, 1 January 2001, 00:00.
 """
 
 import re
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 RRULE_LENGTH_MAX = 4_000
 COUNT_MAX = 10_000
-BEGIN_DEFAULT = EPOCH.replace(year=2024)
+BEGIN_DEFAULT = EPOCH.replace(year=2001)
 LOOK_BACK_GROWTH = 8
+WINDOW_DEFAULT = timedelta(days=62)
 
-STEPS: Mapping[str, timedelta | None] = {
+STEPS: Mapping[str, timedelta | int] = {
     "SECONDLY": timedelta(seconds=1),
     "MINUTELY": timedelta(minutes=1),
     "HOURLY": timedelta(hours=1),
     "DAILY": timedelta(days=1),
     "WEEKLY": timedelta(weeks=1),
-    "MONTHLY": None,  # not all of one length
-    "YEARLY": None,
+    "MONTHLY": 1,
+    "YEARLY": 12,
 }
+"""The time between two candidates of a rule; an integer counts months."""
+LAST_DAY_OF_ALL_MONTHS = 28
 DAY_FILTERS = ("BYMONTH", "BYMONTHDAY", "BYDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER")
 
 _IN_UTC = re.compile(r"\b(\d{8}T\d{6})Z\b")
@@ -44,15 +47,19 @@ class Rule:
 
     rule: "rrule"
     begin: datetime
-    step: timedelta | None
-    """The time between two of its candidates, if that is always the same and none of them is counted."""
+    step: timedelta | int | None
+    """The time between two of its candidates (an integer: months); none if it must be counted from its beginning."""
 
     def beginning_before(self, wall: datetime) -> "rrule":
-        """The rule as it goes on around `wall`; what it names two steps before and later is right."""
+        """The rule as it goes on around `wall`; what it names less than two steps before and later is right."""
         if self.step is None:
             return self.rule
-        steps = (wall - self.begin) // self.step - 2
-        return self.rule if steps <= 0 else self.rule.replace(dtstart=self.begin + steps * self.step)
+        if isinstance(self.step, timedelta):
+            steps = (wall - self.begin) // self.step - 2
+            return self.rule if steps <= 0 else self.rule.replace(dtstart=self.begin + steps * self.step)
+        months = (wall.year - self.begin.year) * 12 + wall.month - self.begin.month
+        months = (months // self.step - 2) * self.step
+        return self.rule if months <= 0 else self.rule.replace(dtstart=_months_after(self.begin, months))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class RRuleWalls:
     def _latest_before(self, wall: datetime) -> datetime | None:
         """Look into a window that grows until something is in it: no rule tells how far back its last time lies."""
         begin = min([rule.begin for rule in self.rules] + list(self.rdates))
-        window = min((rule.step for rule in self.rules if rule.step is not None), default=timedelta(days=400))
+        window = min((rule.step for rule in self.rules if isinstance(rule.step, timedelta)), default=WINDOW_DEFAULT)
         while True:
             opening = max(wall - window, begin - timedelta(seconds=1))
             latest = None
@@ -193,9 +200,14 @@ def _rule(value: str, begin: datetime | None, text: str) -> Rule:
     except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ScheduleInvalid("rrule", text, f"cannot be read: {error}") from error
     assert isinstance(made, rrule)
-    step = STEPS[frequency]
-    counted = "COUNT" in parts or step is None
-    return Rule(made, begin, None if counted or step is None else step * int(parts.get("INTERVAL", "1")))
+    step = STEPS[frequency] * int(parts.get("INTERVAL", "1"))
+    counted = "COUNT" in parts or (isinstance(step, int) and begin.day > LAST_DAY_OF_ALL_MONTHS)
+    return Rule(made, begin, None if counted else step)
+
+
+def _months_after(begin: datetime, months: int) -> datetime:
+    whole = begin.year * 12 + begin.month - 1 + months
+    return begin.replace(year=whole // 12, month=whole % 12 + 1)
 
 
 def _part(part: str, text: str) -> tuple[str, str]:

@@ -38,7 +38,7 @@ class Schedule:
     """Of a cron that restricts both the day of month and the day of week: whether one of them is enough."""
     interval_us: int | None = None
     anchor_us: int | None = None
-    """A moment at which an interval fires; by default midnight of Monday, 1 January 2024, in the zone."""
+    """A moment at which an interval fires; by default midnight of Monday, 1 January 2001, in the zone."""
     rrule: str | None = None
     timezone: str = "UTC"
     parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
