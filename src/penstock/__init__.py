@@ -28,6 +28,7 @@ _HOMES = {
     "PenstockError": "penstock.core.errors",
     "get_run_logger": "penstock.sdk.logging",
     "tags": "penstock.sdk.tagging",
+    "deploy": "penstock.deployments.publishing",
     "Completed": "penstock.engine.states",
     "Failed": "penstock.engine.states",
     "Cancelled": "penstock.engine.states",
@@ -36,6 +37,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from penstock.core.errors import PenstockError as PenstockError
     from penstock.core.retries import exponential_backoff as exponential_backoff
+    from penstock.deployments.publishing import deploy as deploy
     from penstock.engine.annotations import allow_failure as allow_failure
     from penstock.engine.annotations import opaque as opaque
     from penstock.engine.annotations import quote as quote
@@ -60,6 +62,7 @@ _MODULES = frozenset(
         "artifacts",
         "blocks",
         "cache_policies",
+        "deployments",
         "errors",
         "futures",
         "lake",

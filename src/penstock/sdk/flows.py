@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import update_wrapper
 from types import MethodType
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from penstock.core.errors import InvalidDefinition
 from penstock.core.retries import Delays
@@ -24,8 +24,12 @@ from penstock.sdk.declarations import (
     kind_of,
     name_of,
 )
+from penstock.sdk.deployment_options import DeploymentOptions
 from penstock.sdk.parameters import Signature
 from penstock.sdk.travel import reduce
+
+if TYPE_CHECKING:
+    from penstock.deployments.deployment import Deployment
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +44,8 @@ class Flow(Generic[P, R]):
         self.options = options
         self.signature = Signature(options.fn, options.name, validates=options.validate_parameters)
         self._bound_signature: Signature | None = None
+        self.source: Any = None
+        """Where its code is fetched from, for a flow of `from_source`."""
         update_wrapper(self, options.fn)
 
     @property
@@ -84,7 +90,47 @@ class Flow(Generic[P, R]):
 
     def with_options(self, **options: Any) -> "Flow[P, R]":
         """A copy of the flow with other options, named as those of `@flow`."""
-        return Flow(_with_options(self.options, options))
+        changed: Flow[P, R] = Flow(_with_options(self.options, options))
+        changed.source = self.source
+        return changed
+
+    def to_deployment(self, name: str | None = None, **options: Unpack[DeploymentOptions]) -> "Deployment":
+        """A deployment of this flow, for `penstock.serve` and `penstock.deploy`; named as the flow if no name is given.
+
+        Raises `NotDeployable` for a flow that no file defines, `ParameterInvalid`, `ScheduleInvalid`.
+        """
+        from penstock.deployments.deploying import deployment_of  # lazy: schedules and schemas, 40 ms
+
+        return deployment_of(self, name, options)
+
+    def deploy(
+        self,
+        name: str,
+        *,
+        image: Any = None,
+        build: bool = True,
+        push: bool = True,
+        **options: Unpack[DeploymentOptions],
+    ) -> str:
+        """Deploy this flow to a work pool (`work_pool_name`), and answer the deployment's id.
+
+        `image` is the name of an image, or a `penstock.deployments.DockerImage`: it is built of this folder and pushed unless
+        told otherwise. Raises as `to_deployment` does, `NotFound` for an unknown pool, `StepFailed`.
+        """
+        from penstock.deployments.publishing import deploy  # lazy: schedules and schemas, 40 ms
+
+        made = self.to_deployment(name, **options)
+        return deploy(made, image=image, build=build, push=push)[0]
+
+    @classmethod
+    def from_source(cls, source: Any, entrypoint: str) -> "Flow[Any, Any]":
+        """Load a flow from where its code is kept: the URL of a git repository, a folder, a `GitRepository`, any `CodeStorage`.
+
+        Its deployments fetch the code from there. Raises `CodeUnavailable`, `FlowNotLoadable`, `NotFound`.
+        """
+        from penstock.deployments.sources import load_from  # lazy: subprocess and more, 20 ms
+
+        return load_from(source, entrypoint)
 
     def validate_parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Coerce values by name to the flow's signature. Raises `ParameterInvalid`."""
@@ -200,6 +246,9 @@ def flow(__fn: Any = None, **options: Any) -> Any:
         entrypoint=entrypoint_of(fn),
     )
     return Flow(_with_options(base, options))
+
+
+flow.from_source = Flow.from_source  # type: ignore[attr-defined]  # Prefect's place for it; types are those of `Flow`
 
 
 _KNOWN = frozenset(f.name for f in fields(FlowOptions)) - {

@@ -103,6 +103,14 @@ class Signature:
         return ParameterInvalid(self.flow_name, problems)
 
 
+def as_json_value(value: Any) -> Any:
+    """A value as JSON types. Raises `TypeError` if it has no such form, or is too large to be recorded."""
+    found = _find_json(value)
+    if found is _NOT_JSON:
+        raise TypeError(f"{type(value).__module__}.{type(value).__qualname__} is no JSON")
+    return found
+
+
 def restore(recorded: Mapping[str, Any], get: Callable[[str], Any]) -> dict[str, Any]:
     """The opposite: parameters from a run's record. Raises `RunNotResumable` for one that could not be kept."""
     return {name: _restore(name, value[MARK], get) if _is_mark(value) else value for name, value in recorded.items()}

@@ -1,0 +1,57 @@
+"""Deployments: flows that run by themselves, or when asked for, on the machine that is right for them.
+
+Names load when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock.deployments.deployment import Deployment as Deployment
+    from penstock.deployments.errors import CodeUnavailable as CodeUnavailable
+    from penstock.deployments.errors import NotDeployable as NotDeployable
+    from penstock.deployments.errors import ProjectInvalid as ProjectInvalid
+    from penstock.deployments.errors import StepFailed as StepFailed
+    from penstock.deployments.publishing import DockerImage as DockerImage
+    from penstock.deployments.publishing import deploy as deploy
+    from penstock.deployments.storage import CodeStorage as CodeStorage
+    from penstock.deployments.storage import GitRepository as GitRepository
+    from penstock.deployments.storage import InImage as InImage
+    from penstock.deployments.storage import LocalFolder as LocalFolder
+
+_HOMES = {
+    "Deployment": "penstock.deployments.deployment",
+    "DockerImage": "penstock.deployments.publishing",
+    "deploy": "penstock.deployments.publishing",
+    "CodeStorage": "penstock.deployments.storage",
+    "GitRepository": "penstock.deployments.storage",
+    "InImage": "penstock.deployments.storage",
+    "LocalFolder": "penstock.deployments.storage",
+    "CodeUnavailable": "penstock.deployments.errors",
+    "NotDeployable": "penstock.deployments.errors",
+    "ProjectInvalid": "penstock.deployments.errors",
+    "StepFailed": "penstock.deployments.errors",
+}
+
+__all__ = [
+    "CodeStorage",
+    "CodeUnavailable",
+    "Deployment",
+    "DockerImage",
+    "GitRepository",
+    "InImage",
+    "LocalFolder",
+    "NotDeployable",
+    "ProjectInvalid",
+    "StepFailed",
+    "deploy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module `penstock.deployments` has no attribute `{name}`")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
