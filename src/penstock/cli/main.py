@@ -36,8 +36,13 @@ TABLE = MappingProxyType(
         "task-run": Lazy("penstock.cli.task_run:task_run", LOOK, "Runs of tasks."),
         "artifact": Lazy("penstock.cli.artifact:artifact", LOOK, "What runs have to show: tables, texts, charts."),
         "result": Lazy("penstock.cli.result:result", LOOK, "Values that runs returned."),
+        "schedule": Lazy("penstock.cli.schedule:schedule", LOOK, "When schedules fire."),
         "sql": Lazy("penstock.cli.sql:sql", LOOK, "Ask the history in SQL, read-only."),
         "variable": Lazy("penstock.cli.variable:variable", KEEP, "Named values that flows read."),
+        "block": Lazy(
+            "penstock.cli.block:block", KEEP, "Saved configuration of outside systems, with secrets encrypted."
+        ),
+        "notify": Lazy("penstock.cli.notify:notify", KEEP, "Who is told of runs that fail."),
         "concurrency-limit": Lazy(
             "penstock.cli.concurrency_limit:concurrency_limit", KEEP, "How much may happen at once, or in a time."
         ),

@@ -216,6 +216,12 @@ def find_block_class(slug: str) -> type[Block] | None:
     return None
 
 
+def make_block(slug: str, values: Mapping[str, Any], *, name: str) -> Block:
+    """A block of plain values, which is not saved. Raises `BlockTypeUnknown`, and `BlockInvalid`, which calls it by the name."""
+    read = {unescape_key(key): _read(value, (f"{slug}/{name}",)) for key, value in values.items()}
+    return _make(slug, read, f"{slug}/{name}", saved=False)
+
+
 def blocks_of_module(name: str) -> list[type[Block]]:
     """The classes of blocks that a module, or a package with its modules, defines."""
     inside = [c for c in _subclasses(Block) if c.__module__ == name or c.__module__.startswith(f"{name}.")]
@@ -328,7 +334,7 @@ def _read(value: Any, above: tuple[str, ...]) -> Any:
     return _make(value[TYPE_KEY], read, above[-1]) if isinstance(value.get(TYPE_KEY), str) else read
 
 
-def _make(slug: str, values: dict[str, Any], reference: str) -> Block:
+def _make(slug: str, values: dict[str, Any], reference: str, *, saved: bool = True) -> Block:
     class_ = find_block_class(slug)
     if class_ is None:
         raise BlockTypeUnknown(slug, source=_source_of(slug))
@@ -341,7 +347,7 @@ def _make(slug: str, values: dict[str, Any], reference: str) -> Block:
         ]
         kinds = {problem["type"] for problem in error.errors(include_url=False, include_input=False)}
         changed = "The fields of its class have changed since it was saved: save it again, with overwrite."
-        hint = changed if kinds & {"missing", "extra_forbidden"} else ""
+        hint = changed if saved and kinds & {"missing", "extra_forbidden"} else ""
         raise BlockInvalid(reference, problems, hint=hint) from None  # the original's input could be secret
 
 
