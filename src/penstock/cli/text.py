@@ -143,9 +143,10 @@ def parse_moment(text: str, *, now: int) -> int:
     (4600000000, 60000000)
     """
     wanted = text.strip()
-    spans = _SPAN.findall(wanted)
-    if spans and not _SPAN.sub("", wanted).strip():
-        return now - sum(int(float(number) * _SECONDS[unit.lower()] * 1_000_000) for number, unit in spans)
+    try:
+        return now - parse_span(wanted)
+    except ValueError:  # no span, then
+        pass
     today = _local(now).replace(hour=0, minute=0, second=0, microsecond=0)
     if wanted.lower() in ("today", "yesterday"):
         moment = today if wanted.lower() == "today" else today - timedelta(days=1)
@@ -158,6 +159,18 @@ def parse_moment(text: str, *, now: int) -> int:
                 "nor a date (`2024-05-01`, `2024-05-01T10:00+02:00`)"
             ) from None
     return int(moment.timestamp() * 1_000_000)
+
+
+def parse_span(text: str) -> int:
+    """Read a span of time as microseconds. Raises `ValueError`.
+
+    >>> parse_span("15m"), parse_span("1h30m")
+    (900000000, 5400000000)
+    """
+    spans = _SPAN.findall(text)
+    if not spans or _SPAN.sub("", text).strip():
+        raise ValueError(f"`{text}` is no span of time; write `90s`, `15m`, `2h`, `7d` or `1h30m`")
+    return sum(int(float(number) * _SECONDS[unit.lower()] * 1_000_000) for number, unit in spans)
 
 
 def parse_value(text: str) -> Any:
