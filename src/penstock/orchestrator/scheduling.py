@@ -40,7 +40,7 @@ def make_handlers(cancel: Cancel) -> Mapping[type[Request[Any]], Handler]:
         scheduling.SetScheduleActive: _by(schedules.set_active),
         scheduling.ExceptTick: _by(schedules.except_tick),
         scheduling.ListTicks: _within(schedules.list_ticks),
-        scheduling.FireSchedules: lambda store, request, by: _fire(store, request, by, cancel),
+        scheduling.FireSchedules: Firing(cancel),
         scheduling.RequestRun: _by(requests.request_run),
         scheduling.GetRunRequest: _within(requests.get_run_request),
         scheduling.CheckDeadlines: lambda store, request, by: deadlines.check_deadlines(store),
@@ -52,18 +52,31 @@ def make_handlers(cancel: Cancel) -> Mapping[type[Request[Any]], Handler]:
     }
 
 
-def _fire(store: Store, request: scheduling.FireSchedules, by: Principal, cancel: Cancel) -> scheduling.Fired:
-    """Fire; a schedule that cancels its earlier runs fires once they are told to stop, so that none is forgotten."""
-    runs = 0
-    for _ in range(TURNS_MAX):
-        firing_ = firing.fire(store, limit=request.limit, actor=by.name)
-        runs += firing_.fired.runs
-        for run in firing_.to_cancel:
-            message = "A later run of its schedule takes its place."
-            _cancel(store, run.id, Principal(by.name, run.workspace), cancel, message=message)
-        if not firing_.to_cancel:
-            break
-    return scheduling.Fired(runs=runs, wait_seconds=firing_.fired.wait_seconds)
+class Firing:
+    """Answers `FireSchedules`, and notices when the clock has gone back."""
+
+    def __init__(self, cancel: Cancel):
+        self._cancel = cancel
+        self._seen: int | None = None
+
+    def __call__(self, store: Store, request: scheduling.FireSchedules, by: Principal) -> scheduling.Fired:
+        """Fire; a schedule that cancels its earlier runs fires once they are told to stop, so that none is forgotten."""
+        runs = 0
+        if self._seen is None:  # it may have gone back before this process began
+            self._seen = store.now_us()
+            firing.step_back(store)
+        for _ in range(TURNS_MAX):
+            turn = firing.fire(store, limit=request.limit, actor=by.name)
+            runs += turn.fired.runs
+            for run in turn.to_cancel:
+                message = "A later run of its schedule takes its place."
+                _cancel(store, run.id, Principal(by.name, run.workspace), self._cancel, message=message)
+            stepped_back, self._seen = turn.now < self._seen, turn.now
+            if stepped_back:
+                firing.step_back(store)
+            elif not turn.to_cancel:
+                break
+        return scheduling.Fired(runs=runs, wait_seconds=turn.fired.wait_seconds)
 
 
 def _move_backfill(

@@ -26,6 +26,7 @@ from penstock.server.listening import Listening, check_exposure, server_file
 from penstock.services.crashes import DeadWriters, SilentWriters
 from penstock.services.notifications import Notifications
 from penstock.services.retention import Retention
+from penstock.services.scheduler import make_scheduling_units
 from penstock.services.units import Aside, Services, Unit
 from penstock.settings import Settings
 from penstock.store import open_store
@@ -53,7 +54,7 @@ def serve(
         stack.enter_context(_announced(server_file(settings, listening.getsockname()[1]), said))
         orchestrator = open_orchestrator(settings)
         stack.callback(orchestrator.close)
-        services = Services(make_units(settings, orchestrator) if with_services else [])
+        services = make_services(settings, orchestrator) if with_services else Services([])
         feed = Feed(orchestrator, listen=orchestrator.listen)
         app = create_app(orchestrator, door=_door(settings, host), feed=feed, settings=settings)
         server = _Server(
@@ -93,10 +94,15 @@ def make_units(settings: Settings, orchestrator: LocalOrchestrator) -> list[Unit
     ]
 
 
+def make_services(settings: Settings, orchestrator: LocalOrchestrator) -> Services:
+    """The units of a server; those that schedule are not to wait for the others."""
+    return Services(make_units(settings, orchestrator), prompt=make_scheduling_units(orchestrator))
+
+
 def run_services(settings: Settings) -> Services:
     """Start the units alone, beside servers that have none."""
     make_home(settings)
-    services = Services(make_units(settings, open_orchestrator(settings)))
+    services = make_services(settings, open_orchestrator(settings))
     services.start()
     return services
 

@@ -1,4 +1,4 @@
-"""Units and what runs them: one thread calls each unit when it is due. A unit that fails is called again later.
+"""Units and what runs them: a thread calls each unit when it is due. A unit that fails is called again later.
 
 Several servers over one database may run the same units: each does its work in bounded, guarded steps.
 """
@@ -16,6 +16,7 @@ from penstock.core.errors import PenstockError
 logger = logging.getLogger("penstock.services")
 
 STOP_SECONDS_MAX = 10.0
+IDLE_SECONDS = 3_600.0
 
 
 class Unit(Protocol):
@@ -36,25 +37,27 @@ class _Due:
 
 
 class Services:
-    """Runs units in one thread."""
+    """Runs units in one thread, and those that must be prompt in another, so that none of the first keeps them waiting."""
 
-    def __init__(self, units: Sequence[Unit], *, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
-        self._due = [_Due(clock() + unit.interval_seconds, place, unit) for place, unit in enumerate(units)]
-        heapq.heapify(self._due)
+    def __init__(
+        self, units: Sequence[Unit], *, prompt: Sequence[Unit] = (), clock: Callable[[], float] = time.monotonic
+    ):
+        self._lanes = [_Lane(lane, clock) for lane in (units, prompt) if lane]
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin."""
-        self._thread = threading.Thread(target=self._run, name="penstock-services", daemon=True)
-        self._thread.start()
+        for number, lane in enumerate(self._lanes):
+            thread = threading.Thread(target=self._run, args=[lane], name=f"penstock-services-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
-        """End, after the unit that is being called."""
+        """End, after the units that are being called."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS_MAX)
+        for thread in self._threads:
+            thread.join(STOP_SECONDS_MAX)
 
     def wait(self) -> None:
         """Wait until somebody stops them."""
@@ -62,15 +65,28 @@ class Services:
 
     def run_due(self) -> float:
         """Call what is due; answers how many seconds there are until the next."""
+        return min((lane.run_due() for lane in self._lanes), default=IDLE_SECONDS)
+
+    def _run(self, lane: "_Lane") -> None:
+        while not self._stopping.wait(lane.run_due()):
+            pass
+
+
+class _Lane:
+    """Units that wait for one another."""
+
+    def __init__(self, units: Sequence[Unit], clock: Callable[[], float]):
+        self._clock = clock
+        self._due = [_Due(clock() + unit.interval_seconds, place, unit) for place, unit in enumerate(units)]
+        heapq.heapify(self._due)
+
+    def run_due(self) -> float:
+        """Call what is due; answers how many seconds there are until the next. A unit may change its interval."""
         while self._due and self._due[0].at <= self._clock():
             due = heapq.heappop(self._due)
             call(due.unit)
             heapq.heappush(self._due, _Due(self._clock() + due.unit.interval_seconds, due.place, due.unit))
-        return max(0.0, self._due[0].at - self._clock()) if self._due else 3600.0
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self.run_due()):
-            pass
+        return max(0.0, self._due[0].at - self._clock())
 
 
 def call(unit: Unit) -> None:

@@ -33,6 +33,7 @@ SCHEDULES_MAX = 1_000
 LOOK_BACK_MAX = 50
 """Runs of a schedule that are looked at for one that has not ended."""
 KEYS_PER_STATEMENT = 200
+LOCKED_WAIT_SECONDS = 0.05
 
 d, s, x, r, a = deployment.c, schedule.c, schedule_exception.c, flow_run.c, run_request.c
 
@@ -54,6 +55,7 @@ class Firing:
 
     fired: Fired
     to_cancel: Sequence[OpenRun]
+    now: int
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ def fire(store: Store, *, limit: int, actor: str) -> Firing:
         now = store.now_us(connection)
         wait = _wait(connection, now)
     if wait is None or wait > 0:
-        return Firing(Fired(runs=0, wait_seconds=wait), ())
+        return Firing(Fired(runs=0, wait_seconds=wait), (), now)
     with store.write() as transaction:
         connection, now = transaction.connection, transaction.now_us()
         rows = connection.execute(
@@ -98,7 +100,22 @@ def fire(store: Store, *, limit: int, actor: str) -> Firing:
         wait = _wait(connection, now)
     # Whoever has a schedule locked deals with it: asking again at once would not help.
     waiting = wait == 0 and len(rows) < limit and not work.to_cancel
-    return Firing(Fired(runs=len(work.runs), wait_seconds=0.05 if waiting else wait), work.to_cancel)
+    return Firing(
+        Fired(runs=len(work.runs), wait_seconds=LOCKED_WAIT_SECONDS if waiting else wait), work.to_cancel, now
+    )
+
+
+def step_back(store: Store) -> int:
+    """The clock has gone back: what lies ahead of it again is to come again, but for ticks that have their runs."""
+    with store.write() as transaction:
+        connection, now = transaction.connection, transaction.now_us()
+        rows = connection.execute(select(schedule).where(s.done_until > now).with_for_update()).all()
+        exceptions = _read_exceptions(connection, rows)
+        for row in rows:
+            moved = exceptions.get(row.seq, _Exceptions()).moved.values()
+            values = timing(schedule_of(row), done_until=now, rests=row.due_at is None, moved=moved)
+            connection.execute(update(schedule).where(s.seq == row.seq).values(values))
+    return len(rows)
 
 
 _SET_TIMING = (
