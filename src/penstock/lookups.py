@@ -381,8 +381,18 @@ class DescribeStore(Request[StoreInfo]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prune(Request[Mapping[str, int]]):
-    """Remove what retention no longer keeps, at most `limit` runs a pass; answers how many rows went, by table."""
+class Pruned:
+    """What went, or with `dry_run` would go."""
+
+    rows: Mapping[str, int]
+    """By table."""
+    run_ids: Sequence[RunId]
+    """The flow runs, subflows included: their results are of no use to anybody now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prune(Request[Pruned]):
+    """Remove what retention no longer keeps, at most `limit` runs a pass, with their subflows."""
 
     runs_older_than: int | None = None
     """Microseconds UTC: ended runs that ended before go, with all that hangs on them."""

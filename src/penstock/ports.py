@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.lookups import ListVariables as ListVariables
     from penstock.lookups import LogLine as LogLine
     from penstock.lookups import Prune as Prune
+    from penstock.lookups import Pruned as Pruned
     from penstock.lookups import QueryTable as QueryTable
     from penstock.lookups import RecordedCall as RecordedCall
     from penstock.lookups import RemoveVariable as RemoveVariable

@@ -159,7 +159,9 @@ class Settings:
         10.0, _parse_positive, about="How long a cancelled run may take to end by itself."
     )
     retention_days: float = _setting(
-        90.0, _parse_positive, about="Ended runs older than this are removed in small passes; 0 keeps them for ever."
+        90.0,
+        _parse_positive,
+        about="Ended runs older than this are removed with their results, in small passes; 0 keeps them for ever.",
     )
     color: bool = _setting(True, _parse_bool, about="Colour on the terminal (NO_COLOR is heeded too).")
     test_mode: bool = _setting(False, _parse_bool, about="Set by the test harness.")

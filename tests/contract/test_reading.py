@@ -7,6 +7,7 @@ import pytest
 
 from penstock.core.errors import Conflict, CursorInvalid, NotFound
 from penstock.core.ids import RunId, TaskRunId, as_uuid_text
+from penstock.core.records import WriterClosed
 from penstock.core.states import StateType
 from penstock.ports import (
     PAGE_SIZE_MAX,
@@ -256,23 +257,32 @@ def test_retention_removes_old_ended_runs_in_small_passes(teller: Teller, clock:
     teller.end(recent)
     limit = clock.now_us() - 1_800 * 1_000_000
     told = teller.ask(Prune(runs_older_than=limit, limit=2, dry_run=True))
-    assert (3, 2, 1) == (told["flow_run"], told["task_run"], told["log"])
+    assert (3, 2, 1) == (told.rows["flow_run"], told.rows["task_run"], told.rows["log"])
+    assert {old[0], child, old[1]} == set(told.run_ids)
     assert 8 == len(teller.ask(ListFlowRuns()).items)
     removed = teller.ask(Prune(runs_older_than=limit, limit=2))
-    assert (3, 2, 1) == (removed["flow_run"], removed["task_run"], removed["log"])
-    assert 3 == teller.ask(Prune(runs_older_than=limit, limit=10))["flow_run"]
+    assert (3, 2, 1) == (removed.rows["flow_run"], removed.rows["task_run"], removed.rows["log"])
+    assert {old[0], child, old[1]} == set(removed.run_ids)
+    removed = teller.ask(Prune(runs_older_than=limit, limit=10))
+    assert (3, set(old[2:])) == (removed.rows["flow_run"], set(removed.run_ids))
     assert [recent, open_run] == [run.id for run in teller.ask(ListFlowRuns()).items]
-    assert 0 == sum(teller.ask(Prune(runs_older_than=limit)).values())
-    assert 0 == sum(teller.ask(Prune()).values())
+    assert 0 == sum(teller.ask(Prune(runs_older_than=limit)).rows.values())
+    assert 0 == sum(teller.ask(Prune()).rows.values())
 
 
-def test_retention_forgets_writers_that_nothing_depends_on(teller: Teller, clock: FakeClock) -> None:
-    other = Teller(teller.orchestrator, clock)
+def test_retention_forgets_writers_that_have_ended_and_that_nothing_depends_on(
+    teller: Teller, clock: FakeClock
+) -> None:
+    other, resting = Teller(teller.orchestrator, clock), Teller(teller.orchestrator, clock)
     other.end(other.begin())
+    other.tell(WriterClosed(clock.now_us()))
+    resting.end(resting.begin())
     teller.begin()
     clock.move(seconds=60)
     removed = teller.ask(Prune(runs_older_than=clock.now_us()))
-    assert (1, 1) == (removed["flow_run"], removed["writer"])
+    assert (2, 1) == (removed.rows["flow_run"], removed.rows["writer"])
+    resting.end(resting.begin())
+    assert 2 == len(teller.ask(ListFlowRuns()).items)
 
 
 def test_the_store_describes_itself(teller: Teller) -> None:

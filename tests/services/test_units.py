@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from penstock.core.keys import digest
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.ports import BeginFlowRun, FindCancellations, GetFlowRun, ListFlowRuns
+from penstock.results.folder import FolderResultStore
 from penstock.services.crashes import SilentWriters
 from penstock.services.retention import Retention
 from penstock.services.units import Services
@@ -97,14 +99,29 @@ def test_a_crash_that_was_only_presumed_is_taken_back_by_what_the_process_says(
     assert "COMPLETED" == teller.run(run_id).state.type
 
 
-def test_retention_removes_what_ended_long_ago(teller: Teller, clock: FakeClock) -> None:
+def test_retention_removes_what_ended_long_ago(teller: Teller, clock: FakeClock, tmp_path: Path) -> None:
     old, recent = teller.begin(at=clock.now_us() - 100 * DAY * 1_000_000), teller.begin()
     teller.tell(logged(old))
 
     teller.tell(moved(old, "Completed", at=clock.now_us() - 99 * DAY * 1_000_000))
-    assert 0 == Retention(teller.orchestrator, clock, days=0).run_once()
-    assert 1 == Retention(teller.orchestrator, clock, days=90).run_once()
+    results = FolderResultStore(tmp_path / "results", writer="w")
+    kept_of_old, kept_of_recent = results.put("old", run_id=old), results.put("recent", run_id=recent)
+    assert 0 == Retention(teller.orchestrator, results, clock, days=0).run_once()
+    assert 1 == Retention(teller.orchestrator, results, clock, days=90).run_once()
     assert [recent] == [run.id for run in teller.ask(ListFlowRuns()).items]
+    assert (False, True) == (results.exists(kept_of_old), results.exists(kept_of_recent))
+
+
+def test_retention_drops_cached_results_that_have_expired(teller: Teller, clock: FakeClock, tmp_path: Path) -> None:
+    results, now = FolderResultStore(tmp_path / "results", writer="w"), clock.now_us()
+    live, dead = (results.put(text, run_id="r", key=text) for text in ("live", "dead"))
+    results.put_cached("live", live, now=now, expires_at=None)
+    results.put_cached("dead", dead, now=now, expires_at=now + 1)
+    clock.move(seconds=1)
+    assert 0 == Retention(teller.orchestrator, results, clock, days=1).run_once()
+    assert "live" == results.get(live)
+    assert results.find_cached("live", now=now) is not None
+    assert [] == list((tmp_path / "results/cache").glob(f"{digest('dead')}*"))
 
 
 class Counting:

@@ -78,15 +78,19 @@ def vacuum(session: Session) -> None:
 def prune(session: Session, older_than: float | None, dry_run: bool, as_json: bool, yes: bool) -> None:
     """Remove runs that ended long ago.
 
-    With all that hangs on them. The server does so by itself.
+    With all that hangs on them, and what was kept of their results. A server does so by itself every few minutes, and
+    runs without a server once a day.
     """
     days = session.settings.retention_days if older_than is None else older_than
     before = session.now() - int(days * DAY_US)
-    counted = session.ask(Prune(runs_older_than=before, limit=RUNS_MAX, dry_run=True))
+    counted = session.ask(Prune(runs_older_than=before, limit=RUNS_MAX, dry_run=True)).rows
     if not dry_run and counted.get("flow_run"):
         runs = as_count(counted["flow_run"], "flow run")
         session.terminal.confirm(f"This removes {runs} that ended more than {days:g} days ago.", yes=yes)
-        counted = session.ask(Prune(runs_older_than=before, limit=RUNS_MAX))
+        removed = session.ask(Prune(runs_older_than=before, limit=RUNS_MAX))
+        counted = removed.rows
+        for run_id in removed.run_ids:
+            session.results.remove_run(run_id)
     if as_json:
         session.terminal.json({"dry_run": dry_run, "older_than_days": days, "rows": dict(counted)})
         return

@@ -18,7 +18,7 @@ from penstock import __version__
 from penstock.core.errors import ServerNotStarted
 from penstock.engine.replay import is_alive
 from penstock.orchestrator.local import LocalOrchestrator
-from penstock.sdk.wiring import SystemClock, make_home, open_keys, target_of
+from penstock.sdk.wiring import SystemClock, make_home, open_keys, result_store, target_of
 from penstock.server.app import create_app
 from penstock.server.feed import Feed
 from penstock.server.guard import Door, is_loopback
@@ -89,7 +89,7 @@ def make_units(settings: Settings, orchestrator: LocalOrchestrator) -> list[Unit
     return [
         DeadWriters(orchestrator, settings.journals_path, target_of(settings)),
         SilentWriters(orchestrator, SystemClock(), listening_since=SystemClock().now_us()),
-        Retention(orchestrator, SystemClock(), settings.retention_days),
+        Retention(orchestrator, result_store(), SystemClock(), settings.retention_days),
         Aside(Notifications(orchestrator)),
     ]
 

@@ -1,19 +1,19 @@
-"""Retention: what ended long ago goes, a bounded number of runs a pass."""
+"""Retention as a service: what ended long ago goes, a bounded number of runs a pass."""
 
 from dataclasses import dataclass
 
-from penstock.ports import Clock, Orchestrator, Prune
+from penstock.engine.retention import prune_once
+from penstock.ports import Clock, Orchestrator, ResultStore
 
 INTERVAL_SECONDS = 300.0
-RUNS_PER_PASS = 200
-DAY_US = 86_400_000_000
 
 
 @dataclass(slots=True)
 class Retention:
-    """Removes ended runs that are older than `days`; 0 keeps them for ever."""
+    """Removes ended runs that are older than `days`, with their results; 0 keeps them for ever."""
 
     orchestrator: Orchestrator
+    results: ResultStore
     clock: Clock
     days: float
     name: str = "retention"
@@ -21,8 +21,4 @@ class Retention:
 
     def run_once(self) -> int:
         """One pass."""
-        if self.days <= 0:
-            return 0
-        before = self.clock.now_us() - int(self.days * DAY_US)
-        removed = self.orchestrator.ask(Prune(runs_older_than=before, limit=RUNS_PER_PASS))
-        return int(removed.get("flow_run", 0))
+        return prune_once(self.orchestrator, self.results, now=self.clock.now_us(), days=self.days)

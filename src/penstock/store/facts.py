@@ -154,15 +154,16 @@ def _of_runs(connection: Connection, workspace_id: int, request: ListLogs) -> Co
     return log.c.flow_run_seq.in_(find_tree(connection, workspace_id, request.flow_run_id))
 
 
-def find_tree(connection: Connection, workspace_id: int, run_id: str) -> list[int]:
-    """The numbers of a run and of all runs below it."""
+def find_tree(connection: Connection, workspace_id: int, run_id: str) -> dict[int, RunId]:
+    """A run and all runs below it: their ids by their numbers."""
     r = flow_run.c
     tree = select(r.seq, r.id).where(r.workspace_id == workspace_id, r.id == run_id).cte("tree", recursive=True)
     below = flow_run.alias("below")
     tree = tree.union(
         select(below.c.seq, below.c.id).where(below.c.workspace_id == workspace_id, below.c.parent_run_id == tree.c.id)
     )
-    return list(connection.execute(select(tree.c.seq).limit(SUBFLOWS_MAX)).scalars())
+    found = connection.execute(select(tree.c.seq, tree.c.id).limit(SUBFLOWS_MAX))
+    return {row.seq: RunId(row.id) for row in found}
 
 
 def _select_artifacts() -> Select[Any]:

@@ -1,12 +1,13 @@
 """Removing runs: one that somebody names, or those that retention no longer keeps."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, Table, delete, func, or_, select
 
 from penstock.core.errors import Conflict, NotFound
-from penstock.ports import DeleteFlowRun, Prune
+from penstock.core.ids import RunId
+from penstock.ports import DeleteFlowRun, Prune, Pruned
 from penstock.store.database import Store
 from penstock.store.facts import find_tree
 from penstock.store.tables import artifact, dataset_use, event, flow_run, flow_run_state, log, task_run, writer
@@ -16,6 +17,8 @@ HANGING: Sequence[Table] = (task_run, log, flow_run_state, event, artifact, data
 RUNS_PER_TRANSACTION = 20
 """So that no pass keeps other writers waiting."""
 ROWS_PER_STATEMENT = 10_000
+SILENCE_MAX_US = 90 * 86_400_000_000
+"""A writer that has not said that it ends may be a process that rests; without its mark it could never speak again."""
 
 r = flow_run.c
 
@@ -34,24 +37,25 @@ def delete_flow_run(store: Store, request: DeleteFlowRun, workspace: str) -> int
                 f"Flow run `{row.name}` is {row.state_name} and would go on. Cancel it first, or delete it with force."
             )
         tree = find_tree(connection, workspace_id, request.id)
-    removed = _remove(store, tree)
+    removed = _remove(store, list(tree))
     return removed["flow_run"]
 
 
-def prune(store: Store, request: Prune, workspace: str) -> Mapping[str, int]:
+def prune(store: Store, request: Prune, workspace: str) -> Pruned:
     """Answer `Prune`: the oldest first, a bounded number a pass."""
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
-        seqs: dict[int, None] = {}
+        going: dict[int, RunId] = {}
         if request.runs_older_than is not None:
             for run_id in _ended_before(connection, workspace_id, request.runs_older_than, request.limit):
-                seqs.update(dict.fromkeys(find_tree(connection, workspace_id, run_id)))
+                going |= find_tree(connection, workspace_id, run_id)
         if request.dry_run:
-            return {"flow_run": len(seqs), **{table.name: _count(connection, table, list(seqs)) for table in HANGING}}
-    removed = _remove(store, list(seqs))
+            hanging = {table.name: _count(connection, table, list(going)) for table in HANGING}
+            return Pruned(rows={"flow_run": len(going), **hanging}, run_ids=list(going.values()))
+    removed = _remove(store, list(going))
     if request.runs_older_than is not None:
         removed["writer"] += _remove_writers(store, workspace_id, before=request.runs_older_than, limit=request.limit)
-    return dict(removed)
+    return Pruned(rows=dict(removed), run_ids=list(going.values()))
 
 
 def _ended_before(connection: Connection, workspace_id: int, before: int, limit: int) -> Sequence[str]:
@@ -90,9 +94,10 @@ def _remove_hanging(store: Store, table: Table, seqs: Sequence[int]) -> int:
 def _remove_writers(store: Store, workspace_id: int, *, before: int, limit: int) -> int:
     w = writer.c
     unused = ~select(r.seq).where(r.writer_seq == w.seq).exists()
+    ended = or_(w.closed_at.is_not(None), w.seen_at < before - SILENCE_MAX_US)
     old = (
         select(w.seq)
-        .where(w.workspace_id == workspace_id, w.seen_at < before, unused)
+        .where(w.workspace_id == workspace_id, w.seen_at < before, ended, unused)
         .limit(max(0, limit))
         .scalar_subquery()
     )

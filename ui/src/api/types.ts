@@ -13,6 +13,7 @@ export type LogLine = Schemas["LogLine"];
 export type Artifact = Schemas["Artifact"];
 export type DatasetUse = Schemas["DatasetUse"];
 export type Event = Schemas["Event"];
+export type Pruned = Schemas["Pruned"];
 export type StoreInfo = Schemas["StoreInfo"];
 export type ConcurrencyLimit = Schemas["ConcurrencyLimit"];
 export type HeldSlot = Schemas["HeldSlot"];

@@ -1,7 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
-import type { Session, StoreInfo, Version } from "@/api/types";
+import type { Pruned, Session, StoreInfo, Version } from "@/api/types";
 
 const SLOW_MILLISECONDS = 30_000;
 
@@ -37,7 +37,7 @@ export function usePrune() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: { runs_older_than: number; dry_run: boolean }) =>
-      ask<Record<string, number>>("POST", "/database/prune", { body }),
+      ask<Pruned>("POST", "/database/prune", { body }),
     onSuccess: (_, { dry_run }) => (dry_run ? undefined : client.invalidateQueries()),
   });
 }

@@ -14,10 +14,10 @@ export function Retention() {
   const counted = usePrune();
   const prune = usePrune();
   const body = (dry_run: boolean) => ({ runs_older_than: Math.round(nowMicros() - days * DAY), dry_run });
-  const going = Object.entries(counted.data ?? {}).filter(([, rows]) => rows > 0);
+  const going = Object.entries(counted.data?.rows ?? {}).filter(([, rows]) => rows > 0);
   const perform = async () => {
     const gone = await prune.mutateAsync(body(false));
-    toast(`${plural(Object.values(gone).reduce((sum, rows) => sum + rows, 0), "row")} removed.`);
+    toast(`${plural(Object.values(gone.rows).reduce((sum, rows) => sum + rows, 0), "row")} removed.`);
     counted.reset();
   };
   return (
