@@ -46,9 +46,10 @@ def prune_daily(
     orchestrator: Orchestrator, results: ResultStore, home: Path, *, now: int, days: float, principal: Principal
 ) -> None:
     """Make a pass if a day has passed since the last one, or if that one left something to do."""
-    if days > 0 and is_due(home, now=now):
-        if prune_once(orchestrator, results, now=now, days=days, principal=principal) >= RUNS_PER_PASS:
-            os.utime(home / STAMP, (0, 0))
+    if days <= 0 or not is_due(home, now=now):
+        return
+    if prune_once(orchestrator, results, now=now, days=days, principal=principal) >= RUNS_PER_PASS:
+        os.utime(home / STAMP, (0, 0))
 
 
 def is_due(home: Path, *, now: int) -> bool:

@@ -1123,10 +1123,13 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Prune
-         * @description Remove what retention no longer keeps, at most `limit` runs a pass; answers how many rows went, by table.
+         * End claim
+         * @description What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
+         *
+         *     `state` is where the run goes if it has not ended by itself: Failed (the code cannot be loaded), Crashed (the process died:
+         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains).
          */
-        post: operations["Prune"];
+        post: operations["EndClaim"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1776,89 +1779,22 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * FlowRun
-         * @description One execution of a flow, as recorded.
+         * Prune
+         * @description Remove what retention no longer keeps, at most `limit` runs a pass, with their subflows.
          */
-        FlowRun: {
-            /** Id */
-            id: string;
-            /** Flow Id */
-            flow_id: string;
-            /** Flow Name */
-            flow_name: string;
-            /** Name */
-            name: string;
-            state: components["schemas"]["RunState"];
-            /** Epoch */
-            epoch: number;
-            /**
-             * Version
-             * @description Row version, the guard of transitions; not the flow's version.
-             */
-            version: number;
-            /** Flow Version */
-            flow_version: string | null;
-            /** Code Version */
-            code_version: string | null;
-            /**
-             * Entrypoint
-             * @description `path/to/file.py:function` or `module:function`, where the flow can be loaded from; none for a notebook's.
-             */
-            entrypoint: string | null;
-            /**
-             * Parameters
-             * @description JSON. A parameter that is not JSON is `{"$penstock": {"type": ..., "size": ..., "ref": ...}}`.
-             */
-            parameters: unknown;
-            /** Tags */
-            tags: string[];
-            /** Parent Run Id */
-            parent_run_id: string | null;
-            /** Parent Task Run Id */
-            parent_task_run_id: string | null;
-            /** Upstream */
-            upstream: string[];
-            /** Created At */
-            created_at: number;
-            /** Expected Start At */
-            expected_start_at: number | null;
-            /** Started At */
-            started_at: number | null;
-            /** Ended At */
-            ended_at: number | null;
-            /** Result */
-            result: string | null;
-            /** Host */
-            host: string | null;
-            /** Pid */
-            pid: number | null;
-            /** Writer Id */
-            writer_id: string | null;
-            /** Cancel Requested At */
-            cancel_requested_at: number | null;
-            /**
-             * Task Counts
-             * @description Task runs by state type.
-             */
-            task_counts: {
-                [key: string]: number;
-            };
-            /**
-             * Expected End At
-             * @description For a running run: its start plus the median duration of the flow's recent completed runs.
-             */
-            expected_end_at: number | null;
-            /**
-             * Deployment
-             * @description The name of the deployment that it is a run of.
-             */
-            deployment: string | null;
-            /** Deployment Version */
-            deployment_version: number | null;
-            /** Changed */
-            changed: number;
-        } & {
-            [key: string]: unknown;
+        post: operations["Prune"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/writers/{writer_id}/durable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * FlowRunPage
@@ -2328,10 +2264,37 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * PruneBody
-         * @description Remove what retention no longer keeps, at most `limit` runs a pass; answers how many rows went, by table.
+         * ConcurrencyLimitPage
+         * @description One page of a list; `cursor` continues it, none where it ends.
          */
-        PruneBody: {
+        ConcurrencyLimitPage: {
+            /** Items */
+            items: components["schemas"]["ConcurrencyLimit"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * CreateBackfillBody
+         * @description Run a deployment for each period of a schedule that begins from `since` on and before `until`. Fresh runs go first.
+         *
+         *     Periods that have not ended yet are left out; those that had a run get another one. Raises `NotFound`, `TemplateInvalid`,
+         *     `ParameterInvalid`; `RequestInvalid` for no or too many periods, or a deployment with several schedules and no slug said.
+         */
+        CreateBackfillBody: {
+            /** Key */
+            key: string;
+            /** Since */
+            since: number;
+            /** Until */
+            until: number;
+            /** Slug */
+            slug?: string | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: unknown;
+            };
             /**
              * Runs Older Than
              * @description Microseconds UTC: ended runs that ended before go, with all that hangs on them.
@@ -3180,7 +3143,5235 @@ export interface components {
              * Lease Seconds
              * @description For a process whose lock nobody at the store can look at: unless it is heard of within this time, it is dead.
              */
+            task_names: string[];
+            /** Cursor */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit: number;
+        };
+        /**
+         * LogLine
+         * @description One logged line.
+         */
+        LogLine: {
+            /** Seq */
+            seq: number;
+            /** Flow Run Id */
+            flow_run_id: string;
+            /** Task Run Id */
+            task_run_id: string | null;
+            /** At */
+            at: number;
+            /** Level */
+            level: number;
+            /** Logger */
+            logger: string;
+            /** Message */
+            message: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * LogLinePage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        LogLinePage: {
+            /** Items */
+            items: components["schemas"]["LogLine"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * MarkCrashedBody
+         * @description Presume that a dead writer's unfinished runs (and their running task runs) CRASHED; answers which did.
+         */
+        MarkCrashedBody: {
+            /** Message */
+            message: string;
+        };
+        /**
+         * MoveBackfillBody
+         * @description Pause, let go on, or cancel; cancelling leaves the runs that have begun alone unless `cancel_runs`.
+         *
+         *     Raises `NotFound`; `Conflict` if it has come to its end; `RequestInvalid` for an unknown action.
+         */
+        MoveBackfillBody: {
+            /**
+             * Action
+             * @description pause, resume or cancel.
+             */
+            action: string;
+            /**
+             * Cancel Runs
+             * @default false
+             */
+            cancel_runs: boolean;
+        };
+        /**
+         * MoveFlowRunBody
+         * @description Ask that a run move within its epoch, by the table of states. A refusal is an answer, not an error.
+         *
+         *     Raises `NotFound`.
+         */
+        MoveFlowRunBody: {
+            /** Epoch */
+            epoch: number;
+            state: components["schemas"]["RunStateInput"];
+        };
+        /**
+         * MoveOutcome
+         * @description Where a run is after a request to move it.
+         */
+        MoveOutcome: {
+            /** Accepted */
+            accepted: boolean;
+            state: components["schemas"]["RunState"];
+            /** Why */
+            why: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * NoteInfrastructureBody
+         * @description Say what was started for a claim; False if the claim is somebody else's by now.
+         */
+        NoteInfrastructureBody: {
+            /** Claim */
+            claim: number;
+            /** Infrastructure */
+            infrastructure: string;
+        };
+        /**
+         * Notification
+         * @description Where and of what somebody is told.
+         */
+        Notification: {
+            /** Name */
+            name: string;
+            /**
+             * Url
+             * @description The address without what is secret in it.
+             */
+            url: string;
+            /**
+             * States
+             * @description Types or names of states, in lower case.
+             */
+            states: string[];
+            /** Flow Name */
+            flow_name: string | null;
+            /** Tag */
+            tag: string | null;
+            /** Created At */
+            created_at: number;
+            /** Last Sent At */
+            last_sent_at: number | null;
+            /**
+             * Failures
+             * @description How often in a row nothing could be sent.
+             */
+            failures: number;
+            /** Last Error */
+            last_error: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * NotificationPage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        NotificationPage: {
+            /** Items */
+            items: components["schemas"]["Notification"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * OpenRuns
+         * @description Runs of a writer that have no final state.
+         */
+        OpenRuns: {
+            /**
+             * Runs
+             * @description (run, epoch)
+             */
+            runs: [
+                string,
+                number
+            ][];
+            /**
+             * Mark
+             * @description The writer's last ingested sequence.
+             */
+            mark: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Overview
+         * @description Is everything all right?
+         */
+        Overview: {
+            /**
+             * At
+             * @description The store's clock.
+             */
+            at: number;
+            /** Running */
+            running: components["schemas"]["FlowRun"][];
+            /** Running Count */
+            running_count: number;
+            /** Failing */
+            failing: components["schemas"]["FailingFlow"][];
+            /** Stuck */
+            stuck: components["schemas"]["SlowRun"][];
+            /** Success Rate */
+            success_rate: number | null;
+            /**
+             * Success Rate Before
+             * @description In the window of the same length before.
+             */
+            success_rate_before: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ParameterDifference
+         * @description A parameter of two runs.
+         */
+        ParameterDifference: {
+            /** Name */
+            name: string;
+            /** Left */
+            left: unknown;
+            /** Right */
+            right: unknown;
+            /** Same */
+            same: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * PauseDeploymentBody
+         * @description Pause (no tick fires) or let go on; ticks missed meanwhile are skipped. Raises `NotFound`.
+         */
+        PauseDeploymentBody: {
+            /** Paused */
+            paused: boolean;
+        };
+        /**
+         * PauseRunBody
+         * @description Put a running run into Paused (its process waits) or Suspended (its process goes), and ask for an answer.
+         *
+         *     Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`.
+         */
+        PauseRunBody: {
+            /** Epoch */
+            epoch: number;
+            /** Key */
+            key: string;
+            /**
+             * Suspend
+             * @default false
+             */
+            suspend: boolean;
+            /** Message */
+            message?: string | null;
+            /** Answer Schema */
+            answer_schema?: {
+                [key: string]: unknown;
+            } | null;
+            /** Timeout Seconds */
+            timeout_seconds?: number | null;
+        };
+        /**
+         * PruneBody
+         * @description Remove what retention no longer keeps, at most `limit` runs a pass, with their subflows.
+         */
+        PruneBody: {
+            /**
+             * Runs Older Than
+             * @description Microseconds UTC: ended runs that ended before go, with all that hangs on them.
+             */
+            runs_older_than?: number | null;
+            /**
+             * Limit
+             * @default 1000
+             */
+            limit: number;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * Pruned
+         * @description What went, or with `dry_run` would go.
+         */
+        Pruned: {
+            /**
+             * Rows
+             * @description By table.
+             */
+            rows: {
+                [key: string]: number;
+            };
+            /**
+             * Run Ids
+             * @description The flow runs, subflows included: their results are of no use to anybody now.
+             */
+            run_ids: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * QueryTable
+         * @description The answer to a read-only query.
+         */
+        QueryTable: {
+            /** Columns */
+            columns: string[];
+            /** Rows */
+            rows: unknown[][];
+            /** Truncated */
+            truncated: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Ready
+         * @description The server can answer from its database.
+         */
+        Ready: {
+            /**
+             * Status
+             * @example ok
+             */
+            status: string;
+            /** Database */
+            database: string;
+        };
+        /**
+         * Reason
+         * @description Why a run is in its state, for the engine to act upon; names and messages are for people.
+         * @enum {string}
+         */
+        Reason: "returned" | "raised" | "returned_failed" | "tasks_failed" | "parameters_invalid" | "result_unstorable" | "timed_out" | "cache_hit" | "skipped_by_task" | "skipped_by_upstream" | "skipped_by_rule" | "upstream_failed" | "retrying" | "rolled_back" | "cancel_requested" | "interrupted" | "process_died" | "lease_expired" | "superseded" | "resumed" | "records_lost" | "waiting_for_slot" | "waiting_for_input";
+        /**
+         * RecordedCall
+         * @description A call whose record is complete: what a new epoch returns in place of calling again.
+         */
+        RecordedCall: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @description task or flow.
+             */
+            kind: string;
+            /** Task Key */
+            task_key: string;
+            /** State Name */
+            state_name: string;
+            state_type: components["schemas"]["StateType"];
+            /** Result */
+            result: string | null;
+            /** Message */
+            message: string | null;
+            /** Source Hash */
+            source_hash: string | null;
+            /** Upstream */
+            upstream: string[];
+            /** Epoch */
+            epoch: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RecordedCallPage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        RecordedCallPage: {
+            /** Items */
+            items: components["schemas"]["RecordedCall"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RegisterBlockTypeBody
+         * @description Make a block type known, or renew what is known of it. Raises `RequestInvalid`.
+         */
+        RegisterBlockTypeBody: {
+            /** Name */
+            name: string;
+            /** Fields Schema */
+            fields_schema: unknown;
+            /** Description */
+            description?: string | null;
+            /** Logo Url */
+            logo_url?: string | null;
+            /** Documentation Url */
+            documentation_url?: string | null;
+            /**
+             * Capabilities
+             * @default []
+             */
+            capabilities: string[];
+            /**
+             * Secret Fields
+             * @default []
+             */
+            secret_fields: string[];
+            /** Source */
+            source?: string | null;
+        };
+        /**
+         * RenewClaimsBody
+         * @description Renew the leases of claims (run, claim number), and say that the worker lives.
+         */
+        RenewClaimsBody: {
+            worker: components["schemas"]["WorkerHello"];
+            /**
+             * Claims
+             * @default []
+             */
+            claims: [
+                string,
+                number
+            ][];
+        };
+        /**
+         * RenewSlotsBody
+         * @description Hold slots for another lease; answers those of the ids whose lease had ended.
+         */
+        RenewSlotsBody: {
+            /** Ids */
+            ids: string[];
+            /**
+             * Lease Seconds
+             * @default 60
+             */
+            lease_seconds: number;
+        };
+        /**
+         * RequestRunBody
+         * @description Ask for a run of a deployment; asked again with the same idempotency key, the same run is answered.
+         *
+         *     Templates in the deployment's own parameters are filled in with the run's time as the period. Raises `NotFound`,
+         *     `ParameterInvalid`, `TemplateInvalid`; `RequestInvalid` for job variables that the pool does not know.
+         */
+        RequestRunBody: {
+            /** Parameters */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * At
+             * @description Not before then; now if none.
+             */
+            at?: number | null;
+            /** Idempotency Key */
+            idempotency_key?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /** Job Variables */
+            job_variables?: {
+                [key: string]: unknown;
+            };
+            /** Work Queue */
+            work_queue?: string | null;
+            /** Parent Run Id */
+            parent_run_id?: string | null;
+            /** Parent Task Run Id */
+            parent_task_run_id?: string | null;
+        };
+        /**
+         * RequeueRunBody
+         * @description Have a worker run it again: `resume` keeps what was completed, else all is done anew in the same run.
+         *
+         *     Also lets a suspended run go on. Raises `NotFound`, `RunNotResumable` (completed, alive, or of no deployment).
+         */
+        RequeueRunBody: {
+            /**
+             * Resume
+             * @default true
+             */
+            resume: boolean;
+            /** Message */
+            message?: string | null;
+        };
+        /**
+         * RerunBody
+         * @description What to run again.
+         */
+        RerunBody: {
+            /**
+             * Parameters
+             * @description Parameters that differ from the recorded.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ResumeBody
+         * @description How to go on.
+         */
+        ResumeBody: {
+            /**
+             * Allow Code Change
+             * @description Go on although the code changed.
+             * @default false
+             */
+            allow_code_change: boolean;
+        };
+        /**
+         * RunActivity
+         * @description How many runs started when, by the state that they are in.
+         */
+        RunActivity: {
+            /** Since */
+            since: number;
+            /** Until */
+            until: number;
+            /** Bucket Us */
+            bucket_us: number;
+            /**
+             * Counts
+             * @description By state type: runs in each bucket, the oldest first.
+             */
+            counts: {
+                [key: string]: number[];
+            };
+            /**
+             * Totals
+             * @description By state type, over all buckets.
+             */
+            totals: {
+                [key: string]: number;
+            };
+            /**
+             * Success Rate
+             * @description Completed of those that ended, from 0 to 1; none if none ended.
+             */
+            success_rate: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunBar
+         * @description A run in a row of bars.
+         */
+        RunBar: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            state_type: components["schemas"]["StateType"];
+            /** State Name */
+            state_name: string;
+            /** Started At */
+            started_at: number;
+            /** Duration */
+            duration: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunComparison
+         * @description What differs between two runs.
+         */
+        RunComparison: {
+            left: components["schemas"]["FlowRun"];
+            right: components["schemas"]["FlowRun"];
+            /** Parameters */
+            parameters: components["schemas"]["ParameterDifference"][];
+            /** Tasks */
+            tasks: components["schemas"]["TaskDifference"][];
+            /** Datasets */
+            datasets: components["schemas"]["DatasetDifference"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunFilter
+         * @description Which runs a list shows; every condition must hold. Times in microseconds UTC, of the run's start.
+         */
+        RunFilter: {
+            /**
+             * State Types
+             * @default []
+             */
+            state_types: components["schemas"]["StateType"][];
+            /**
+             * State Names
+             * @default []
+             */
+            state_names: string[];
+            /**
+             * Flow Names
+             * @default []
+             */
+            flow_names: string[];
+            /**
+             * Deployments
+             * @description Names of deployments; those of one flow are found by an index if `flow_names` says it.
+             * @default []
+             */
+            deployments: string[];
+            /** Name Contains */
+            name_contains?: string | null;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /** Parent Run Id */
+            parent_run_id?: string | null;
+            /**
+             * Top Level
+             * @default false
+             */
+            top_level: boolean;
+            /** Since */
+            since?: number | null;
+            /** Until */
+            until?: number | null;
+            /**
+             * Ids
+             * @default []
+             */
+            ids: string[];
+            /**
+             * Where
+             * @description A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see the reference.
+             */
+            where?: string | null;
+        };
+        /**
+         * RunGraph
+         * @description What depends on what in a run, by task.
+         */
+        RunGraph: {
+            /** Nodes */
+            nodes: components["schemas"]["GraphNode"][];
+            /** Edges */
+            edges: components["schemas"]["GraphEdge"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunInput
+         * @description What a paused or suspended run asks, and the answer if there is one.
+         */
+        RunInput: {
+            /** Flow Run Id */
+            flow_run_id: string;
+            /** Key */
+            key: string;
+            /** Message */
+            message: string | null;
+            /**
+             * Answer Schema
+             * @description JSON Schema of the answer; none where only to go on is asked.
+             */
+            answer_schema: {
+                [key: string]: unknown;
+            } | null;
+            /** Asked At */
+            asked_at: number;
+            /** Expires At */
+            expires_at: number | null;
+            /** Answer */
+            answer: unknown;
+            /** Answered At */
+            answered_at: number | null;
+            /** Answered By */
+            answered_by: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunPoints
+         * @description Runs as points: when they started and how long they took.
+         */
+        RunPoints: {
+            /** Ids */
+            ids: string[];
+            /** Names */
+            names: string[];
+            /**
+             * Flows
+             * @description Of each run, the place of its flow in `flow_names`.
+             */
+            flows: number[];
+            /** Flow Names */
+            flow_names: string[];
+            /**
+             * States
+             * @description State types.
+             */
+            states: string[];
+            /** Starts */
+            starts: number[];
+            /**
+             * Durations
+             * @description Microseconds; of a run that goes on, so far; none before the start.
+             */
+            durations: (number | null)[];
+            /**
+             * Truncated
+             * @description Whether older runs were left out.
+             */
+            truncated: boolean;
+            /**
+             * Total
+             * @description How many runs fit.
+             */
+            total: number;
+            /**
+             * Every
+             * @description 1 if each of them is here; else about one of so many, and besides all that failed or crashed.
+             */
+            every: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunQueryBody
+         * @description Run one read-only SQL statement over the documented views. Raises `QueryRefused`.
+         */
+        RunQueryBody: {
+            /** Sql */
+            sql: string;
+            /**
+             * Row Limit
+             * @default 10000
+             */
+            row_limit: number;
+            /**
+             * Timeout Seconds
+             * @default 30
+             */
+            timeout_seconds: number;
+        };
+        /**
+         * RunRequest
+         * @description How a run was asked for, and where it stands between being asked for and running.
+         */
+        RunRequest: {
+            /** Flow Run Id */
+            flow_run_id: string;
+            /** Deployment Id */
+            deployment_id: string | null;
+            /** Deployment Name */
+            deployment_name: string | null;
+            /** Version */
+            version: number;
+            spec: components["schemas"]["penstock__server__models__DeploymentSpec__2"];
+            /**
+             * Status
+             * @description waiting, claimed, suspended or done.
+             */
+            status: string;
+            /** Due At */
+            due_at: number;
+            /**
+             * Claim
+             * @description Counts the claims; a process that was started for an older one is refused.
+             */
+            claim: number;
+            /** Worker */
+            worker: string | null;
+            /** Work Pool */
+            work_pool: string | null;
+            /** Work Queue */
+            work_queue: string | null;
+            /** Lease Until */
+            lease_until: number | null;
+            /**
+             * Infrastructure
+             * @description `process:1234`, `docker:<container>`, `kubernetes:<namespace>/<job>`.
+             */
+            infrastructure: string | null;
+            /** Job Variables */
+            job_variables: {
+                [key: string]: unknown;
+            };
+            /** Schedule */
+            schedule: string | null;
+            /** Fire At */
+            fire_at: number | null;
+            /** Period Start */
+            period_start: number | null;
+            /** Period End */
+            period_end: number | null;
+            /** Idempotency Key */
+            idempotency_key: string | null;
+            /** Backfill Id */
+            backfill_id: string | null;
+            /**
+             * After Run Id
+             * @description The run that has to end before this one may be claimed: its schedule queues its runs.
+             */
+            after_run_id: string | null;
+            /**
+             * Anew
+             * @description The next process does all of it again, and returns nothing that is recorded.
+             */
+            anew: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunState
+         * @description Where a run is, since when, and why. `name` may be a user's own; the engine reads `type` and `reason`.
+         *
+         *     >>> RunState.of("Cached", at=0).type
+         *     <StateType.COMPLETED: 'COMPLETED'>
+         */
+        RunState: {
+            type: components["schemas"]["StateType"];
+            /** Name */
+            name: string;
+            /** At */
+            at: number;
+            reason: components["schemas"]["Reason"] | null;
+            /** Message */
+            message: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunStateInput
+         * @description Where a run is, since when, and why. `name` may be a user's own; the engine reads `type` and `reason`.
+         *
+         *     >>> RunState.of("Cached", at=0).type
+         *     <StateType.COMPLETED: 'COMPLETED'>
+         */
+        RunStateInput: {
+            type: components["schemas"]["StateType"];
+            /** Name */
+            name: string;
+            /** At */
+            at: number;
+            reason?: components["schemas"]["Reason"] | null;
+            /** Message */
+            message?: string | null;
+        };
+        /**
+         * RunTaken
+         * @description A process owns a run's new epoch.
+         */
+        RunTaken: {
+            run: components["schemas"]["FlowRun"];
+            /**
+             * Limits
+             * @description The concurrency limits of tags, tasks and flows, by name.
+             */
+            limits: {
+                [key: string]: number;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SaveBlockBody
+         * @description Save a block. What its type or `secret_paths` call secret is encrypted.
+         *
+         *     Raises `RequestInvalid`; `NotFound` if its type or a block that it refers to is not there; `Conflict` if there is a block
+         *     of that name and `overwrite` is not set; `EncryptionKeyMissing`.
+         */
+        SaveBlockBody: {
+            /** Values */
+            values: unknown;
+            /**
+             * Secret Paths
+             * @default []
+             */
+            secret_paths: string[];
+            /**
+             * Overwrite
+             * @default false
+             */
+            overwrite: boolean;
+        };
+        /**
+         * SaveDeploymentBody
+         * @description Deploy: make the deployment or its next version. Saying what is said already makes no version.
+         *
+         *     Schedules are told apart by their slugs: those not named go, a known one keeps what it has fired already, and begins anew
+         *     from now if its times changed. A definition that leaves `active` out leaves it as it is. `schedules` left out leaves
+         *     all as they are. A queue that the pool does not have is made. Raises `ScheduleInvalid`, `TemplateInvalid`, `RequestInvalid`,
+         *     `ParameterInvalid` for parameters that do not fit the schema; `NotFound` for an unknown work pool.
+         */
+        SaveDeploymentBody: {
+            /** Flow Name */
+            flow_name: string;
+            /** Name */
+            name: string;
+            spec?: components["schemas"]["penstock__server__models__DeploymentSpec__1"];
+            /** Schedules */
+            schedules?: {
+                [key: string]: unknown;
+            }[] | null;
+            /** Paused */
+            paused?: boolean | null;
+        };
+        /**
+         * SaveScheduleBody
+         * @description Add a schedule, or change the one with the same slug; it begins anew from now if its times changed.
+         *
+         *     Raises `ScheduleInvalid`, `TemplateInvalid`, `ParameterInvalid`, `NotFound`.
+         */
+        SaveScheduleBody: {
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SaveWorkPoolBody
+         * @description Make a pool with its queue `default`, or change it. Raises `RequestInvalid`; `Conflict` if it exists and not `overwrite`.
+         *
+         *     What is left out (None) keeps its value, or gets the type's default; a limit is taken away by 0 or less.
+         */
+        SaveWorkPoolBody: {
+            /** Type */
+            type?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Base Job Template */
+            base_job_template?: {
+                [key: string]: unknown;
+            } | null;
+            /** Concurrency Limit */
+            concurrency_limit?: number | null;
+            /** Paused */
+            paused?: boolean | null;
+            /**
+             * Overwrite
+             * @default false
+             */
+            overwrite: boolean;
+        };
+        /**
+         * SaveWorkQueueBody
+         * @description Make or change a queue; what is left out keeps its value. A limit of 0 or less takes it away. Raises `NotFound`.
+         */
+        SaveWorkQueueBody: {
+            /** Priority */
+            priority?: number | null;
+            /** Concurrency Limit */
+            concurrency_limit?: number | null;
+            /** Paused */
+            paused?: boolean | null;
+        };
+        /**
+         * SavedBlock
+         * @description A block, with a mask in the place of each secret unless secrets were asked for.
+         */
+        SavedBlock: {
+            /** Type Slug */
+            type_slug: string;
+            /** Name */
+            name: string;
+            /** Values */
+            values: unknown;
+            /** Secret Paths */
+            secret_paths: string[];
+            /**
+             * References
+             * @description Saved blocks that this one refers to, as `type/name`.
+             */
+            references: string[];
+            /**
+             * Digest
+             * @description The type's digest when the block was saved.
+             */
+            digest: string;
+            /** Created At */
+            created_at: number;
+            /** Updated At */
+            updated_at: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SavedBlockPage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        SavedBlockPage: {
+            /** Items */
+            items: components["schemas"]["SavedBlock"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ScheduleRow
+         * @description A schedule of a deployment.
+         */
+        ScheduleRow: {
+            /** Slug */
+            slug: string;
+            /**
+             * Definition
+             * @description As `core/schedules.py` writes it.
+             */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** Active */
+            active: boolean;
+            /** Next At */
+            next_at: number | null;
+            /** Last At */
+            last_at: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SessionAnswer
+         * @description Whether a key is needed, and whether this browser has handed it in.
+         */
+        SessionAnswer: {
+            /** Key Needed */
+            key_needed: boolean;
+            /** Signed In */
+            signed_in: boolean;
+        };
+        /**
+         * SessionBody
+         * @description The API key, handed in by the console.
+         */
+        SessionBody: {
+            /** Key */
+            key: string;
+        };
+        /**
+         * SetConcurrencyLimitBody
+         * @description Make or change a limit. Raises `Conflict` if it exists and `overwrite` is not set.
+         */
+        SetConcurrencyLimitBody: {
+            /** Slots */
+            slots: number;
+            /** Decay Per Second */
+            decay_per_second?: number | null;
+            /**
+             * Overwrite
+             * @default true
+             */
+            overwrite: boolean;
+        };
+        /**
+         * SetScheduleActiveBody
+         * @description Switch a schedule on or off. Raises `NotFound`.
+         */
+        SetScheduleActiveBody: {
+            /** Active */
+            active: boolean;
+        };
+        /**
+         * SetVariableBody
+         * @description Set a variable. Raises `Conflict` if it exists and `overwrite` is not set.
+         */
+        SetVariableBody: {
+            /** Value */
+            value: unknown;
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Overwrite
+             * @default true
+             */
+            overwrite: boolean;
+        };
+        /**
+         * SlotsAnswer
+         * @description Whether slots were got.
+         */
+        SlotsAnswer: {
+            /** Acquired */
+            acquired: boolean;
+            /**
+             * Retry After Seconds
+             * @description When asking again may help.
+             */
+            retry_after_seconds: number;
+            /**
+             * Waiting For
+             * @description The limit that has no room.
+             */
+            waiting_for: string | null;
+            /**
+             * Missing
+             * @description Names that no limit has: they hold nobody back.
+             */
+            missing: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SlowRun
+         * @description A run that should have started or ended by now.
+         */
+        SlowRun: {
+            run: components["schemas"]["FlowRun"];
+            /** Reason */
+            reason: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StateEntry
+         * @description One line of a flow run's state history.
+         */
+        StateEntry: {
+            state: components["schemas"]["RunState"];
+            /** Epoch */
+            epoch: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StateType
+         * @description The kinds of state that the engine tells apart.
+         * @enum {string}
+         */
+        StateType: "SCHEDULED" | "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CRASHED" | "CANCELLING" | "CANCELLED" | "PAUSED";
+        /**
+         * StoreInfo
+         * @description What the database is and holds.
+         */
+        StoreInfo: {
+            /** Dialect */
+            dialect: string;
+            /**
+             * Location
+             * @description File path or URL without its password.
+             */
+            location: string;
+            /** Schema Version */
+            schema_version: number;
+            /** Bytes */
+            bytes: number;
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StoreMeasures
+         * @description Figures of the whole database, as metrics tell them.
+         */
+        StoreMeasures: {
+            /**
+             * At
+             * @description The store's clock.
+             */
+            at: number;
+            /**
+             * Flow Runs
+             * @description By state type.
+             */
+            flow_runs: {
+                [key: string]: number;
+            };
+            /**
+             * Waiting
+             * @description Runs that are due and that nobody has taken yet.
+             */
+            waiting: number;
+            /**
+             * Oldest Wait Us
+             * @description How long the first of them has been due.
+             */
+            oldest_wait_us: number;
+            /** Events */
+            events: number;
+            /** Bytes */
+            bytes: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TakeFlowRunBody
+         * @description Begin a run's next epoch and own it: retry, resume, claim.
+         *
+         *     Raises `NotFound`; `RunNotResumable` if the run is COMPLETED or its process is alive (`holder_alive`).
+         */
+        TakeFlowRunBody: {
+            writer: components["schemas"]["WriterHello"];
+            /** Holder Alive */
+            holder_alive: boolean;
+            /**
+             * State Name
+             * @default Running
+             */
+            state_name: string;
+            /** Message */
+            message?: string | null;
+            /** Code Version */
+            code_version?: string | null;
+            /**
+             * Claim
+             * @description For a run that a worker claimed: the claim's number. Refused if another worker has the run by now.
+             */
+            claim?: number | null;
+        };
+        /**
+         * TaskDifference
+         * @description A task in two runs; none where a run did not call it.
+         */
+        TaskDifference: {
+            /** Name */
+            name: string;
+            left: components["schemas"]["TaskMeasure"] | null;
+            right: components["schemas"]["TaskMeasure"] | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TaskMeasure
+         * @description What a run's calls of a task took and how they ended.
+         */
+        TaskMeasure: {
+            /** Count */
+            count: number;
+            /**
+             * Duration
+             * @description Microseconds, of all calls together.
+             */
+            duration: number;
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TaskRun
+         * @description One execution of a task, as recorded.
+         */
+        TaskRun: {
+            /** Id */
+            id: string;
+            /** Flow Run Id */
+            flow_run_id: string;
+            /** Task Id */
+            task_id: string;
+            /** Task Key */
+            task_key: string;
+            /** Task Name */
+            task_name: string;
+            /** Name */
+            name: string;
+            /** Ordinal */
+            ordinal: number;
+            /** Epoch */
+            epoch: number;
+            /** Parent Id */
+            parent_id: string | null;
+            state: components["schemas"]["RunState"];
+            /** Attempt */
+            attempt: number;
+            /**
+             * Attempts
+             * @description All tries so far, the current one last.
+             */
+            attempts: components["schemas"]["Attempt"][];
+            /** Created At */
+            created_at: number;
+            /** Started At */
+            started_at: number | null;
+            /** Ended At */
+            ended_at: number | null;
+            /** Tags */
+            tags: string[];
+            /** Upstream */
+            upstream: string[];
+            /** Result */
+            result: string | null;
+            /** Cache Key */
+            cache_key: string | null;
+            /** Changed */
+            changed: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TaskRunPage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        TaskRunPage: {
+            /** Items */
+            items: components["schemas"]["TaskRun"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Timeline
+         * @description Task runs and subflow runs of one run as columns, by their first record. Times in microseconds UTC.
+         */
+        Timeline: {
+            /** Flow Run Id */
+            flow_run_id: string;
+            /**
+             * Origin
+             * @description What `created`, `starts` and `ends` count from.
+             */
+            origin: number;
+            /** Ids */
+            ids: string[];
+            /**
+             * Tasks
+             * @description The place of the task's name in `task_names`; -1 - n for a subflow with name n in `flow_names`.
+             */
+            tasks: number[];
+            /** Task Names */
+            task_names: string[];
+            /** Flow Names */
+            flow_names: string[];
+            /**
+             * Ordinals
+             * @description A task run is called `<task>-<ordinal>` unless `names` has it.
+             */
+            ordinals: number[];
+            /**
+             * Names
+             * @description Names that users gave, by the place of the row.
+             */
+            names: {
+                [key: string]: string;
+            };
+            /** Created */
+            created: number[];
+            /** Starts */
+            starts: (number | null)[];
+            /** Ends */
+            ends: (number | null)[];
+            /**
+             * States
+             * @description The place in `state_names`.
+             */
+            states: number[];
+            /** State Names */
+            state_names: [
+                string,
+                components["schemas"]["StateType"]
+            ][];
+            /** Attempts */
+            attempts: number[];
+            /**
+             * Tries
+             * @description By the place of a row that was tried more than once: start and end of the tries before the current one.
+             */
+            tries: {
+                [key: string]: [
+                    number | null,
+                    number | null
+                ][];
+            };
+            /**
+             * Parents
+             * @description The place of the row that called this one; -1 if the flow itself did.
+             */
+            parents: number[];
+            /**
+             * Upstream
+             * @description By the place of a row: the places of the rows that it took results from.
+             */
+            upstream: {
+                [key: string]: number[];
+            };
+            /**
+             * Changed
+             * @description Ask again with `after` to get only rows that changed since.
+             */
+            changed: number;
+            /** Truncated */
+            truncated: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UpcomingTick
+         * @description A run that a schedule will ask for; computed, not stored.
+         */
+        UpcomingTick: {
+            /** Deployment Id */
+            deployment_id: string;
+            /** Deployment Name */
+            deployment_name: string;
+            /** Flow Name */
+            flow_name: string;
+            /** Slug */
+            slug: string;
+            /**
+             * At
+             * @description When it fires; where it was moved, the new time.
+             */
+            at: number;
+            /**
+             * Fire At
+             * @description The tick itself.
+             */
+            fire_at: number;
+            /** Period Start */
+            period_start: number;
+            /** Period End */
+            period_end: number;
+            /** Skipped */
+            skipped: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UseDeploymentVersionBody
+         * @description Roll back (or forward): runs asked for from now on use that version. Raises `NotFound`.
+         */
+        UseDeploymentVersionBody: {
+            /** Number */
+            number: number;
+        };
+        /**
+         * Variable
+         * @description A named JSON value.
+         */
+        Variable: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: unknown;
+            /** Tags */
+            tags: string[];
+            /** Created At */
+            created_at: number;
+            /** Updated At */
+            updated_at: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * VariablePage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        VariablePage: {
+            /** Items */
+            items: components["schemas"]["Variable"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Version
+         * @description Which server this is.
+         */
+        Version: {
+            /**
+             * Penstock
+             * @example 0.1.0
+             */
+            penstock: string;
+            /** Api */
+            api: number;
+            /** Python */
+            python: string;
+            /** Started At */
+            started_at: number;
+        };
+        /**
+         * WorkPool
+         * @description Where runs of one kind of infrastructure wait for a worker.
+         */
+        WorkPool: {
+            /** Name */
+            name: string;
+            /** Type */
+            type: string;
+            /** Description */
+            description: string | null;
+            /**
+             * Base Job Template
+             * @description `variables` is a JSON Schema, `job_configuration` a document with `{{ variable }}` in it.
+             */
+            base_job_template: {
+                [key: string]: unknown;
+            };
+            /** Concurrency Limit */
+            concurrency_limit: number | null;
+            /** Paused */
+            paused: boolean;
+            /** Queues */
+            queues: components["schemas"]["WorkQueue"][];
+            /** Workers Online */
+            workers_online: number;
+            /** Waiting */
+            waiting: number;
+            /** Running */
+            running: number;
+            /** Created At */
+            created_at: number;
+            /** Updated At */
+            updated_at: number;
+            /** Changed */
+            changed: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * WorkPoolPage
+         * @description One page of a list; `cursor` continues it, none where it ends.
+         */
+        WorkPoolPage: {
+            /** Items */
+            items: components["schemas"]["WorkPool"][];
+            /** Cursor */
+            cursor: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * WorkQueue
+         * @description A line in a work pool.
+         */
+        WorkQueue: {
+            /** Name */
+            name: string;
+            /**
+             * Priority
+             * @description 1 is served first.
+             */
+            priority: number;
+            /** Concurrency Limit */
+            concurrency_limit: number | null;
+            /** Paused */
+            paused: boolean;
+            /** Waiting */
+            waiting: number;
+            /** Running */
+            running: number;
+            /** Late */
+            late: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Worker
+         * @description A process that claims runs of a pool.
+         */
+        Worker: {
+            /** Name */
+            name: string;
+            /** Work Pool */
+            work_pool: string;
+            /** Host */
+            host: string;
+            /** Pid */
+            pid: number;
+            /** Version */
+            version: string;
+            /** Queues */
+            queues: string[];
+            /** Limit */
+            limit: number | null;
+            /** Running */
+            running: number;
+            /** Started At */
+            started_at: number;
+            /** Seen At */
+            seen_at: number;
+            /** Online */
+            online: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * WorkerHello
+         * @description Who asks for work.
+         */
+        WorkerHello: {
+            /** Name */
+            name: string;
+            /** Work Pool */
+            work_pool: string;
+            /** Host */
+            host: string;
+            /** Pid */
+            pid: number;
+            /** Version */
+            version: string;
+            /**
+             * Queues
+             * @description All of the pool's if none is named.
+             * @default []
+             */
+            queues: string[];
+            /** Limit */
+            limit?: number | null;
+        };
+        /**
+         * WriterHello
+         * @description The process that will journal a run.
+         */
+        WriterHello: {
+            /**
+             * Writer Id
+             * @example 018bcfe5680070008000000000000000
+             */
+            writer_id: string;
+            /** Host */
+            host: string;
+            /** Boot Id */
+            boot_id: string;
+            /** Pid */
+            pid: number;
+            /**
+             * Lease Seconds
+             * @description For a process whose lock nobody at the store can look at: unless it is heard of within this time, it is dead.
+             */
             lease_seconds?: number | null;
+        };
+        /**
+         * DeploymentSpec
+         * @description What a version of a deployment says; never changed once it is made.
+         */
+        penstock__server__models__DeploymentSpec__1: {
+            /**
+             * Entrypoint
+             * @description `path/file.py:function`, within `path`; or `module:function`. None where the flow is served by its own process.
+             */
+            entrypoint?: string | null;
+            /**
+             * Path
+             * @description The folder that the code lies in, where the run's process works.
+             */
+            path?: string | null;
+            /**
+             * Pull Steps
+             * @description How the code gets there; each maps the name of one step to its options.
+             * @default []
+             */
+            pull_steps: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Code Version
+             * @description A commit or a digest of the code.
+             */
+            code_version?: string | null;
+            /**
+             * Parameters
+             * @description Defaults on top of the function's own.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Parameter Schema
+             * @description JSON Schema of the parameters; none lets all pass.
+             */
+            parameter_schema?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Enforce Parameter Schema
+             * @default true
+             */
+            enforce_parameter_schema: boolean;
+            /**
+             * Work Pool
+             * @description None where the flow is served by its own process.
+             */
+            work_pool?: string | null;
+            /** Work Queue */
+            work_queue?: string | null;
+            /**
+             * Job Variables
+             * @description Values for the variables of the pool's job template.
+             */
+            job_variables?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /** Description */
+            description?: string | null;
+            /**
+             * Concurrency Limit
+             * @description So many runs of this deployment at once.
+             */
+            concurrency_limit?: number | null;
+            /**
+             * Collision
+             * @description What happens to a run beyond the limit: `enqueue` lets it wait, `cancel_new` cancels it.
+             * @default enqueue
+             */
+            collision: string;
+            /**
+             * On Crash
+             * @description What happens to a run whose process died: `none`, `resume` (what was completed is kept) or `retry` (all anew).
+             * @default none
+             */
+            on_crash: string;
+            /**
+             * On Crash Limit
+             * @description So many times.
+             * @default 3
+             */
+            on_crash_limit: number;
+            /**
+             * Deadline Seconds
+             * @description A run that has not ended so long after its time is told of by an event and a state message.
+             */
+            deadline_seconds?: number | null;
+            /**
+             * Version Name
+             * @description What its makers call this version.
+             */
+            version_name?: string | null;
+        };
+        /**
+         * DeploymentSpec
+         * @description What a version of a deployment says; never changed once it is made.
+         */
+        penstock__server__models__DeploymentSpec__2: {
+            /**
+             * Entrypoint
+             * @description `path/file.py:function`, within `path`; or `module:function`. None where the flow is served by its own process.
+             */
+            entrypoint: string | null;
+            /**
+             * Path
+             * @description The folder that the code lies in, where the run's process works.
+             */
+            path: string | null;
+            /**
+             * Pull Steps
+             * @description How the code gets there; each maps the name of one step to its options.
+             */
+            pull_steps: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Code Version
+             * @description A commit or a digest of the code.
+             */
+            code_version: string | null;
+            /**
+             * Parameters
+             * @description Defaults on top of the function's own.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Parameter Schema
+             * @description JSON Schema of the parameters; none lets all pass.
+             */
+            parameter_schema: {
+                [key: string]: unknown;
+            } | null;
+            /** Enforce Parameter Schema */
+            enforce_parameter_schema: boolean;
+            /**
+             * Work Pool
+             * @description None where the flow is served by its own process.
+             */
+            work_pool: string | null;
+            /** Work Queue */
+            work_queue: string | null;
+            /**
+             * Job Variables
+             * @description Values for the variables of the pool's job template.
+             */
+            job_variables: {
+                [key: string]: unknown;
+            };
+            /** Tags */
+            tags: string[];
+            /** Description */
+            description: string | null;
+            /**
+             * Concurrency Limit
+             * @description So many runs of this deployment at once.
+             */
+            concurrency_limit: number | null;
+            /**
+             * Collision
+             * @description What happens to a run beyond the limit: `enqueue` lets it wait, `cancel_new` cancels it.
+             */
+            collision: string;
+            /**
+             * On Crash
+             * @description What happens to a run whose process died: `none`, `resume` (what was completed is kept) or `retry` (all anew).
+             */
+            on_crash: string;
+            /**
+             * On Crash Limit
+             * @description So many times.
+             */
+            on_crash_limit: number;
+            /**
+             * Deadline Seconds
+             * @description A run that has not ended so long after its time is told of by an event and a state message.
+             */
+            deadline_seconds: number | null;
+            /**
+             * Version Name
+             * @description What its makers call this version.
+             */
+            version_name: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    GetHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    GetReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    SignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    Ingest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                writer_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Lines of a journal, in order: JSON arrays of kind, sequence number and fields. May be sent with `Content-Encoding: gzip`. */
+        requestBody: {
+            content: {
+                /** @example ["close",1,1700000000000000] */
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something stands against it: the message says what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    FindFlowRuns: {
+        parameters: {
+            query: {
+                text: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListFlowRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "filter": {
+                 *         "where": "state:failed,completed flow:web-to-* started>-2h param.year=2020"
+                 *       },
+                 *       "limit": 50
+                 *     }
+                 */
+                "application/json": components["schemas"]["ListFlowRunsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *           "flow_name": "web-to-lake",
+                     *           "name": "brave-otter",
+                     *           "state": {
+                     *             "type": "COMPLETED",
+                     *             "name": "Completed",
+                     *             "at": 1728400042000000,
+                     *             "reason": "returned"
+                     *           },
+                     *           "epoch": 1,
+                     *           "version": 2,
+                     *           "code_version": "0169470797f09b49",
+                     *           "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           },
+                     *           "tags": [
+                     *             "nightly"
+                     *           ],
+                     *           "upstream": [],
+                     *           "created_at": 1728400000000000,
+                     *           "started_at": 1728400000000000,
+                     *           "ended_at": 1728400042000000,
+                     *           "host": "you-laptop",
+                     *           "pid": 4242,
+                     *           "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *           "task_counts": {
+                     *             "COMPLETED": 6
+                     *           },
+                     *           "changed": 1042
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FlowRunPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    FindCancellations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindCancellationsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cancellations"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetFlowRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *       "flow_name": "web-to-lake",
+                     *       "name": "brave-otter",
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "epoch": 1,
+                     *       "version": 2,
+                     *       "code_version": "0169470797f09b49",
+                     *       "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "tags": [
+                     *         "nightly"
+                     *       ],
+                     *       "upstream": [],
+                     *       "created_at": 1728400000000000,
+                     *       "started_at": 1728400000000000,
+                     *       "ended_at": 1728400042000000,
+                     *       "host": "you-laptop",
+                     *       "pid": 4242,
+                     *       "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *       "task_counts": {
+                     *         "COMPLETED": 6
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FlowRun"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    BeginFlowRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "flow_name": "web-to-lake",
+                 *       "name": "brave-otter",
+                 *       "writer": {
+                 *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                 *         "host": "you-laptop",
+                 *         "boot_id": "",
+                 *         "pid": 4242,
+                 *         "lease_seconds": 60
+                 *       },
+                 *       "parameters": {
+                 *         "year": 2020,
+                 *         "months": [
+                 *           4,
+                 *           5
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["BeginFlowRunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "run": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "RUNNING",
+                     *           "name": "Running",
+                     *           "at": 1728400000000000
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 1,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {},
+                     *         "changed": 1042
+                     *       },
+                     *       "limits": {
+                     *         "database": 2
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunTaken"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    DeleteFlowRun: {
+        parameters: {
+            query?: {
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": number;
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something stands against it: the message says what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    TakeFlowRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeFlowRunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunTaken"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something stands against it: the message says what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    MoveFlowRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveFlowRunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MoveOutcome"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    CancelFlowRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "message": "The wrong year."
+                 *     }
+                 */
+                "application/json": components["schemas"]["CancelFlowRunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "accepted": true,
+                     *       "state": {
+                     *         "type": "CANCELLING",
+                     *         "name": "Cancelling",
+                     *         "at": 1728400000000000,
+                     *         "message": "The wrong year."
+                     *       },
+                     *       "why": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MoveOutcome"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListStates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "state": {
+                     *           "type": "RUNNING",
+                     *           "name": "Running",
+                     *           "at": 1728400000000000
+                     *         },
+                     *         "epoch": 1
+                     *       },
+                     *       {
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["StateEntry"][];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetTimeline: {
+        parameters: {
+            query?: {
+                after?: number;
+            };
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetRunGraph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunGraph"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    CompareFlowRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                left: string;
+                right: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunComparison"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListRecordedCalls: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedCallPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListFlows: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *           "name": "web-to-lake",
+                     *           "created_at": 1728400000000000,
+                     *           "run_count": 12,
+                     *           "last_run_at": 1728400000000000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FlowPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListFlowSummaries: {
+        parameters: {
+            query?: {
+                since?: number;
+                name_contains?: string | null;
+                runs?: number;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowSummaryPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetFlowSummary: {
+        parameters: {
+            query?: {
+                since?: number;
+                runs?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowSummary"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetFlowGrid: {
+        parameters: {
+            query?: {
+                runs?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGrid"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetOverview: {
+        parameters: {
+            query?: {
+                window_seconds?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetRunActivity: {
+        parameters: {
+            query: {
+                since: number;
+                until: number;
+                buckets?: number;
+                where?: string | null;
+                top_level?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "since": 1728400000000000,
+                     *       "until": 1728403600000000,
+                     *       "bucket_us": 900000000,
+                     *       "counts": {
+                     *         "COMPLETED": [
+                     *           4,
+                     *           3,
+                     *           5,
+                     *           4
+                     *         ],
+                     *         "FAILED": [
+                     *           0,
+                     *           1,
+                     *           0,
+                     *           0
+                     *         ]
+                     *       },
+                     *       "totals": {
+                     *         "COMPLETED": 16,
+                     *         "FAILED": 1
+                     *       },
+                     *       "success_rate": 0.941
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunActivity"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListRunPoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ListRunPointsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPoints"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    FindTaskRuns: {
+        parameters: {
+            query: {
+                text: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListTaskRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                 *       "state_types": [
+                 *         "COMPLETED"
+                 *       ],
+                 *       "limit": 100
+                 *     }
+                 */
+                "application/json": components["schemas"]["ListTaskRunsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "task_id": "5d3f0c7a9b8e41d2a6c4f1e07b92d835",
+                     *           "task_key": "web_to_lake.fetch",
+                     *           "task_name": "fetch",
+                     *           "name": "fetch-0",
+                     *           "ordinal": 0,
+                     *           "epoch": 1,
+                     *           "state": {
+                     *             "type": "COMPLETED",
+                     *             "name": "Completed",
+                     *             "at": 1728400042000000,
+                     *             "reason": "returned"
+                     *           },
+                     *           "attempt": 1,
+                     *           "attempts": [
+                     *             {
+                     *               "number": 1,
+                     *               "started_at": 1728400001000000,
+                     *               "ended_at": 1728400003000000,
+                     *               "state_name": "Completed"
+                     *             }
+                     *           ],
+                     *           "created_at": 1728400001000000,
+                     *           "started_at": 1728400001000000,
+                     *           "ended_at": 1728400003000000,
+                     *           "tags": [],
+                     *           "upstream": [],
+                     *           "result": "pack:01926f5e3a40/0:678",
+                     *           "changed": 1017
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskRunPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetTaskRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "task_id": "5d3f0c7a9b8e41d2a6c4f1e07b92d835",
+                     *       "task_key": "web_to_lake.fetch",
+                     *       "task_name": "fetch",
+                     *       "name": "fetch-0",
+                     *       "ordinal": 0,
+                     *       "epoch": 1,
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "attempt": 1,
+                     *       "attempts": [
+                     *         {
+                     *           "number": 1,
+                     *           "started_at": 1728400001000000,
+                     *           "ended_at": 1728400003000000,
+                     *           "state_name": "Completed"
+                     *         }
+                     *       ],
+                     *       "created_at": 1728400001000000,
+                     *       "started_at": 1728400001000000,
+                     *       "ended_at": 1728400003000000,
+                     *       "tags": [],
+                     *       "upstream": [],
+                     *       "result": "pack:01926f5e3a40/0:678",
+                     *       "changed": 1017
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskRun"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListLogs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                 *       "level_min": 20,
+                 *       "text": "fetched",
+                 *       "with_subflows": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ListLogsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "seq": 1067450368,
+                     *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *           "at": 1728400003000000,
+                     *           "level": 20,
+                     *           "logger": "penstock.task_runs",
+                     *           "message": "Fetched green_tripdata_2020-04.csv.gz: 670,357 bytes."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LogLinePage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListArtifacts: {
+        parameters: {
+            query?: {
+                flow_run_id?: string | null;
+                key?: string | null;
+                latest_only?: boolean;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id_or_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Artifact"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListVariables: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VariablePage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    SetVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "value": {
+                 *         "bucket": "taxi"
+                 *       },
+                 *       "tags": [
+                 *         "lake"
+                 *       ],
+                 *       "overwrite": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["SetVariableBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "lake",
+                     *       "value": {
+                     *         "bucket": "taxi"
+                     *       },
+                     *       "tags": [
+                     *         "lake"
+                     *       ],
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something stands against it: the message says what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    RemoveVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ListConcurrencyLimits: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConcurrencyLimitPage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
         };
     };
     responses: never;
@@ -8274,7 +13465,7 @@ export interface operations {
             };
         };
     };
-    ListChanges: {
+    Prune: {
         parameters: {
             query?: never;
             header?: never;
@@ -8283,7 +13474,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ListChangesBody"];
+                "application/json": components["schemas"]["PruneBody"];
             };
         };
         responses: {
@@ -8293,7 +13484,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changes"];
+                    "application/json": components["schemas"]["Pruned"];
                 };
             };
             /** @description The API key is missing or wrong. */
@@ -8504,7 +13695,7 @@ export interface operations {
             };
         };
     };
-    Prune: {
+    MarkCrashed: {
         parameters: {
             query?: never;
             header?: never;
@@ -8513,7 +13704,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PruneBody"];
+                "application/json": components["schemas"]["MarkCrashedBody"];
             };
         };
         responses: {
