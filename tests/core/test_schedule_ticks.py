@@ -104,8 +104,10 @@ def test_every_other_hour_is_a_time_of_day_each_and_none_is_missed() -> None:
 
 
 def test_several_hidden_times_fire_once_together() -> None:
-    assert ["03-29 03:00 +0200", "03-29 03:30 +0200"] == fired(
-        Cron("0,30 2,3 * * *", "Europe/Berlin"), "2026-03-29", "2026-03-30"
+    twice_an_hour = Cron("0,30 2,3 * * *", "Europe/Berlin")
+    assert ["03-29 03:00 +0200", "03-29 03:30 +0200"] == fired(twice_an_hour, "2026-03-29", "2026-03-30")
+    assert ["10-25 02:00 +0200", "10-25 02:30 +0200", "10-25 03:00 +0100", "10-25 03:30 +0100"] == fired(
+        twice_an_hour, "2026-10-25", "2026-10-26"
     )
 
 
