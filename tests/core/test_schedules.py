@@ -97,6 +97,8 @@ def test_an_interval_is_at_least_a_second(interval: Any) -> None:
         "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=3",
         "FREQ=DAILY;BYSETPOS=2",
         "FREQ=SECONDLY;BYMONTH=1",
+        "FREQ=MINUTELY;INTERVAL=10000;BYHOUR=3",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=TU",
         "DTSTART:20240101T000000",
         "DTSTART:yesterday\nRRULE:FREQ=DAILY",
         "DTSTART:20240101\nDTSTART:20240102\nRRULE:FREQ=DAILY",

@@ -15,7 +15,17 @@ from tools.reference import DOCS, MEANINGS, PARTS, REASONS, renewed
 
 REPOSITORY = DOCS.parent
 PAGES = [REPOSITORY / "README.md", *sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "adr")]
-FACADES = ("artifacts", "cache_policies", "futures", "states", "task_runners", "testing", "transactions", "variables")
+FACADES = (
+    "artifacts",
+    "blocks",
+    "cache_policies",
+    "futures",
+    "states",
+    "task_runners",
+    "testing",
+    "transactions",
+    "variables",
+)
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

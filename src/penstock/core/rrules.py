@@ -81,7 +81,10 @@ class RRuleWalls:
             found.rdate(date)
         for date in self.exdates:
             found.exdate(date)
-        return (each for each in found if each > wall)
+        try:
+            yield from (each for each in found if each > wall)
+        except ValueError:  # dateutil has found out that interval and filters never meet
+            return
 
     def before(self, wall: datetime) -> Iterator[datetime]:
         """Those before `wall`, descending."""
