@@ -338,10 +338,12 @@ class ListDatasetUses(Request[Page[DatasetUse]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEvents(Request[Page[Event]]):
-    """Events in order, after a sequence number."""
+    """Events in order, after a sequence number; or the newest first, before one."""
 
     after: int = 0
+    before: int | None = None
     kinds: Sequence[str] = ()
+    newest_first: bool = False
     limit: int = PAGE_SIZE_DEFAULT
 
 

@@ -62,11 +62,18 @@ class RunPoints:
     """Microseconds; of a run that goes on, so far; none before the start."""
     truncated: bool
     """Whether older runs were left out."""
+    total: int
+    """How many runs fit."""
+    every: int
+    """1 if each of them is here; else about one of so many, and besides all that failed or crashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRunPoints(Request[RunPoints]):
-    """The newest runs that fit a filter, for the scatter plot. Raises `SearchInvalid`."""
+    """Runs that fit a filter, for the scatter plot; of more than `limit`, a sample over all of the time.
+
+    Raises `SearchInvalid`.
+    """
 
     filter: RunFilter = RunFilter()
     limit: int = 1_000
@@ -200,6 +207,8 @@ class Timeline:
     """The place in `state_names`."""
     state_names: Sequence[tuple[str, StateType]]
     attempts: Sequence[int]
+    tries: Mapping[str, Sequence[tuple[int | None, int | None]]]
+    """By the place of a row that was tried more than once: start and end of the tries before the current one."""
     parents: Sequence[int]
     """The place of the row that called this one; -1 if the flow itself did."""
     upstream: Mapping[str, Sequence[int]]

@@ -1,8 +1,10 @@
 """Real flows for the console to show. As a program: `flows.py PART ...`, recorded in the current home."""
 
 import contextlib
+import os
 import sys
 import time
+from pathlib import Path
 
 from penstock import flow, task
 from penstock.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
@@ -78,7 +80,24 @@ def history() -> None:
     nightly()
 
 
+@task(retries=1)
+def upload(target: str) -> str:
+    if not Path(target).exists():
+        raise OSError(f"{target} is away")
+    return target
+
+
+@flow
+def publish(target: str, copies: int = 2) -> int:
+    pages = [fetch(page, False) for page in range(copies)]
+    upload(target)
+    return len(pages)
+
+
 PARTS = {"history": history, "many": ten_thousand, "slow": lambda: slow_import(600), "one": lambda: web_to_lake(2022)}
+TARGET = "BROWSER_TEST_TARGET"
+"""Names the folder that `publish` needs."""
+PARTS["publish"] = lambda: publish(os.environ[TARGET], return_state=True)
 
 if __name__ == "__main__":
     for part in sys.argv[1:]:

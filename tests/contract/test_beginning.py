@@ -158,6 +158,9 @@ def test_every_change_of_state_is_an_event(teller: Teller) -> None:
     )
     assert [second] == list(teller.ask(ListEvents(after=first.seq)).items)
     assert [second] == list(teller.ask(ListEvents(kinds=["penstock.flow-run.Failed"])).items)
+    assert [second, first] == list(teller.ask(ListEvents(newest_first=True)).items)
+    assert [first] == list(teller.ask(ListEvents(newest_first=True, before=second.seq)).items)
+    assert [second] == list(teller.ask(ListEvents(newest_first=True, limit=1)).items)
 
 
 def test_a_cancelled_run_with_a_living_process_is_told_to_stop(teller: Teller) -> None:

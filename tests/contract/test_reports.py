@@ -33,6 +33,20 @@ def run(
     return run_id
 
 
+def test_a_sample_of_many_runs_is_spread_over_the_time_and_has_all_that_failed(teller: Teller) -> None:
+    states = ["Failed" if number % 10 == 0 else "Completed" for number in range(40)]
+    runs = [run(teller, "etl", minutes_ago=400 - 5 * number, state=state) for number, state in enumerate(states)]
+    found = teller.ask(ListRunPoints(limit=10))
+    assert (40, 4, False) == (found.total, found.every, found.truncated)
+    shown = [run_id for run_id in runs if run_id in found.ids]
+    failed = [run_id for run_id, state in zip(runs, states, strict=True) if state == "Failed"]
+    assert set(failed) <= set(shown)
+    assert 10 <= len(shown) <= 14
+    assert all(set(runs[start : start + 4]) & set(shown) for start in range(0, 40, 4))
+    whole = teller.ask(ListRunPoints(limit=40))
+    assert (40, 1, 40) == (whole.total, whole.every, len(whole.ids))
+
+
 def test_activity_counts_runs_by_time_and_state(teller: Teller) -> None:
     for minutes_ago, state in ((48, "Completed"), (47, "Failed"), (5, "Completed"), (4, "Running"), (500, "Failed")):
         run(teller, "etl", minutes_ago=minutes_ago, state=state)
@@ -57,8 +71,8 @@ def test_activity_can_be_narrowed_by_a_search(teller: Teller) -> None:
 def test_points_are_the_newest_runs_with_their_durations(teller: Teller) -> None:
     run(teller, "etl", minutes_ago=30, took=3)
     newest = run(teller, "report", minutes_ago=10, state="Running")
-    points = teller.ask(ListRunPoints(limit=1))
-    assert ([newest], ["report"], True) == (list(points.ids), list(points.flow_names), points.truncated)
+    points = teller.ask(ListRunPoints())
+    assert (newest, ["report", "etl"], False) == (points.ids[0], list(points.flow_names), points.truncated)
     everything = teller.ask(ListRunPoints(filter=RunFilter(where="state:completed")))
     assert [3 * MINUTE] == list(everything.durations)
 
@@ -143,6 +157,15 @@ def test_a_timeline_is_columns_that_point_at_each_other(teller: Teller) -> None:
     assert [task_run_id(run_id, "2")] == list(news.ids)
     with pytest.raises(NotFound):
         teller.ask(GetTimeline(flow_run_id=NOBODY))
+
+
+def test_a_timeline_has_the_tries_before_the_last(teller: Teller) -> None:
+    at = teller.clock.now_us()
+    run_id = teller.begin(at=at)
+    tries = [[at + 2, at + 5, "Failed", "no"], [at + 7, at + 9, "Failed", "no"]]
+    teller.tell(defined(), seen(run_id, "1"), seen(run_id, "2", attempt=3, attempts=tries, started_at=at + 11))
+    line = teller.ask(GetTimeline(flow_run_id=run_id))
+    assert {"1": [(2, 5), (7, 9)]} == {place: [tuple(one) for one in of_row] for place, of_row in line.tries.items()}
 
 
 def test_a_graph_puts_calls_of_a_task_together(teller: Teller) -> None:

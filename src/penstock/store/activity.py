@@ -6,7 +6,7 @@ There is no table of rollups: a count over time reads one index and no row, 6 ms
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 
 from penstock.core.ids import RunId
 from penstock.core.states import FINAL_TYPES, StateType
@@ -18,6 +18,9 @@ from penstock.store.tables import flow, flow_run
 
 TIME_MAX = 2**60
 """Microseconds: far enough from what databases hold to be added to."""
+
+BAD = (StateType.FAILED.value, StateType.CRASHED.value)
+"""What a sample never leaves out."""
 
 r = flow_run.c
 
@@ -54,11 +57,16 @@ def list_run_points(store: Store, request: ListRunPoints, workspace: str) -> Run
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         now = store.now_us(connection)
-        conditions = filter_conditions(connection, workspace_id, request.filter, now=now)
+        mine = (r.workspace_id == workspace_id, *filter_conditions(connection, workspace_id, request.filter, now=now))
+        total = int(connection.execute(select(func.count()).select_from(flow_run).where(*mine)).scalar_one())
+        every = -(-total // limit) if total > limit else 1
+        if every > 1:
+            limit = POINTS_MAX
+            mine = (*mine, or_(r.seq % every == 0, r.state_type.in_(BAD)))
         rows = connection.execute(
             select(r.id, r.name, r.state_type, r.start_at, r.started_at, r.ended_at, flow.c.name.label("flow_name"))
             .join(flow, flow.c.seq == r.flow_seq)
-            .where(r.workspace_id == workspace_id, *conditions)
+            .where(*mine)
             .order_by(r.start_at.desc(), r.seq.desc())
             .limit(limit + 1)
         ).all()
@@ -73,6 +81,8 @@ def list_run_points(store: Store, request: ListRunPoints, workspace: str) -> Run
         starts=[row.start_at for row in shown],
         durations=[duration(row, now) for row in shown],
         truncated=len(rows) > limit,
+        total=total,
+        every=every,
     )
 
 

@@ -134,6 +134,8 @@ def list_events(store: Store, request: ListEvents, workspace: str) -> Page[Event
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         statement = select(event).where(e.seq > request.after)
+        if request.before is not None:
+            statement = statement.where(e.seq < request.before)
         settled = store.database.settled_before(connection)
         if settled is not None:
             statement = statement.where(e.seq < settled * POSITIONS_PER_TRANSACTION)
@@ -143,7 +145,8 @@ def list_events(store: Store, request: ListEvents, workspace: str) -> Page[Event
             statement = statement.where(in_workspace(e.workspace_id, workspace_id))
             if request.kinds:
                 statement = statement.where(e.kind.in_(request.kinds))
-        rows = connection.execute(statement.order_by(e.seq).limit(limit + 1)).all()
+        order = e.seq.desc() if request.newest_first else e.seq
+        rows = connection.execute(statement.order_by(order).limit(limit + 1)).all()
     return make_page(rows, limit, item=to_event, keys=lambda row: (row.seq,))
 
 

@@ -21,7 +21,10 @@ from penstock.reports import (
 from penstock.store.database import Store
 from penstock.store.flow_runs import find_run, get_flow_run
 from penstock.store.tables import flow, flow_run, task, task_run
-from penstock.store.values import unpack_ids
+from penstock.store.values import decode_json, unpack_ids
+
+TRIES_MAX = 100
+"""Earlier tries of one task run that are drawn."""
 
 t, r = task_run.c, flow_run.c
 
@@ -65,6 +68,7 @@ def get_timeline(store: Store, request: GetTimeline, workspace: str) -> Timeline
         states=[states[row.state_name, row.state_type] for row in rows],
         state_names=[(name, StateType(type_)) for name, type_ in states],
         attempts=[row.attempt for row in rows],
+        tries={str(place): _tries(row.attempts, origin) for place, row in enumerate(rows) if row.attempts},
         parents=[place_of.get(row.parent_id, -1) for row in rows],
         upstream=upstream,
         changed=max((row.changed for row in rows), default=request.after),
@@ -104,7 +108,7 @@ def _read_tasks(connection: Connection, run_seq: int, after: int) -> Sequence[Ro
     statement: Select[Any] = (
         select(
             t.id, task.c.name.label("title"), t.ordinal, t.name, t.created_at, t.started_at, t.ended_at, t.state_name,
-            t.state_type, t.attempt, t.parent_id, t.upstream, t.changed,
+            t.state_type, t.attempt, t.attempts, t.parent_id, t.upstream, t.changed,
         )
         .join(task, task.c.seq == t.task_seq)
         .where(t.flow_run_seq == run_seq)
@@ -120,7 +124,7 @@ def _read_subflows(connection: Connection, workspace_id: int, run_id: str, after
     statement: Select[Any] = (
         select(
             r.id, flow.c.name.label("title"), null().label("ordinal"), r.name, r.created_at, r.started_at, r.ended_at,
-            r.state_name, r.state_type, r.epoch.label("attempt"), r.parent_task_run_id.label("parent_id"), r.upstream,
+            r.state_name, r.state_type, r.epoch.label("attempt"), null().label("attempts"), r.parent_task_run_id.label("parent_id"), r.upstream,
             r.changed,
         )
         .join(flow, flow.c.seq == r.flow_seq)
@@ -131,6 +135,12 @@ def _read_subflows(connection: Connection, workspace_id: int, run_id: str, after
     if after:
         statement = statement.where(r.changed > after)
     return connection.execute(statement).all()
+
+
+def _tries(attempts: str, origin: int) -> list[tuple[int | None, int | None]]:
+    """Start and end of earlier tries, from the run's start."""
+    since = [[None if at is None else at - origin for at in one[:2]] for one in decode_json(attempts)[:TRIES_MAX]]
+    return [(start, end) for start, end in since]
 
 
 def _key(row: Row[Any]) -> str:

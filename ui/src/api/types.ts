@@ -19,6 +19,7 @@ export type ConcurrencyLimit = Schemas["ConcurrencyLimit"];
 export type HeldSlot = Schemas["HeldSlot"];
 export type Version = Schemas["Version"];
 export type Session = Schemas["SessionAnswer"];
+export type Launched = Schemas["Launched"];
 export type MoveOutcome = Schemas["MoveOutcome"];
 export type Overview = Schemas["Overview"];
 export type RunActivity = Schemas["RunActivity"];

@@ -3,7 +3,7 @@ import { collapse } from "@/graph/collapse";
 import type { Bar } from "@/timeline/model";
 
 const bar = (id: string, group: string, upstream: string[] = []): Bar => ({
-  id, name: id, group, kind: "task", type: "COMPLETED", state: "Completed", start: 0, end: 10, attempt: 1, upstream,
+  id, name: id, group, kind: "task", type: "COMPLETED", state: "Completed", start: 0, end: 10, attempt: 1, tries: [], upstream,
 });
 const bars = [bar("f0", "fetch"), bar("f1", "fetch"), bar("c0", "clean", ["f0"]), bar("c1", "clean", ["f1"])];
 

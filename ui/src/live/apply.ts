@@ -2,7 +2,7 @@
 
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import { keys } from "@/api/keys";
-import type { LogFilter } from "@/api/queries/logs";
+import { fitsFilter, type LogFilter } from "@/api/queries/logs";
 import type { Event, FlowRun, LogLine, Page } from "@/api/types";
 
 /** Runs as they are now, wherever they are shown. New ones come with the list's next reading. */
@@ -22,7 +22,7 @@ function replaced(items: FlowRun[], byId: ReadonlyMap<string, FlowRun>): FlowRun
 export function addLogLines(client: QueryClient, runId: string, lines: readonly LogLine[]): void {
   for (const query of client.getQueryCache().findAll({ queryKey: keys.runPart(runId, "logs") })) {
     const filter = query.queryKey[3] as LogFilter;
-    const fitting = lines.filter((line) => line.level >= (filter.level_min ?? 0));
+    const fitting = lines.filter((line) => fitsFilter(line, filter));
     client.setQueryData<InfiniteData<Page<LogLine>>>(query.queryKey, (old) => {
       const last = old?.pages.at(-1);
       if (!old || !last || last.cursor != null) return old;
@@ -33,13 +33,16 @@ export function addLogLines(client: QueryClient, runId: string, lines: readonly 
   }
 }
 
-const EVENTS_KEPT_MAX = 2_000;
-
-/** New events, in front of the feed. */
+/** New events, in front of every feed that shows their kind. */
 export function addEvents(client: QueryClient, events: readonly Event[]): void {
-  client.setQueryData<Event[]>([...keys.events, "feed"], (old) => {
-    if (!old) return old;
-    const known = new Set(old.map(({ seq }) => seq));
-    return [...events.filter(({ seq }) => !known.has(seq)).toReversed(), ...old].slice(0, EVENTS_KEPT_MAX);
-  });
+  for (const query of client.getQueryCache().findAll({ queryKey: [...keys.events, "pages"] })) {
+    const kinds = query.queryKey[2] as readonly string[];
+    client.setQueryData<InfiniteData<Page<Event>>>(query.queryKey, (old) => {
+      const [first, ...rest] = old?.pages ?? [];
+      if (!old || !first) return old;
+      const newest = first.items[0]?.seq ?? 0;
+      const fresh = events.filter(({ seq, kind }) => seq > newest && (kinds.length === 0 || kinds.includes(kind)));
+      return fresh.length === 0 ? old : { ...old, pages: [{ ...first, items: [...fresh.toReversed(), ...first.items] }, ...rest] };
+    });
+  }
 }

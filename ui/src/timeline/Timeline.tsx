@@ -64,7 +64,7 @@ function BarTip({ bar, x, y, origin, room }: { bar: Bar; x: number; y: number; o
       <p className="flex items-center gap-1.5 font-medium"><StateMark type={bar.type} name={bar.state} size={12} /><span className="truncate">{bar.name}</span></p>
       <p className="text-muted">
         {bar.state} · {duration((bar.end ?? nowMicros()) - bar.start)} · begun +{duration(bar.start - origin)}
-        {bar.attempt > 1 && ` · try ${bar.attempt}`}
+        {bar.attempt > 1 && ` · try ${bar.attempt}`}{bar.tries.length > 1 && `, the others took ${bar.tries.slice(0, -1).map((one) => duration(one.end - one.start)).join(", ")}`}
       </p>
     </div>
   );

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { criticalPath, layOut, type Bar } from "@/timeline/model";
 
 const bar = (id: string, start: number, end: number | null, more: Partial<Bar> = {}): Bar => ({
-  id, name: id, group: "step", kind: "task", type: "COMPLETED", state: "Completed", start, end, attempt: 1, upstream: [], ...more,
+  id, name: id, group: "step", kind: "task", type: "COMPLETED", state: "Completed", start, end, attempt: 1, tries: [], upstream: [], ...more,
 });
 
 describe("laying a timeline out", () => {

@@ -3,6 +3,11 @@
 import type { StateType } from "@/generated/states";
 import type { Micros } from "@/time/format";
 
+export interface Try {
+  start: Micros;
+  end: Micros;
+}
+
 export interface Bar {
   id: string;
   name: string;
@@ -16,6 +21,8 @@ export interface Bar {
   end: Micros | null;
   /** The current try, from 1. */
   attempt: number;
+  /** All tries where there were several, the last one without an end; the bar's start is that of the first. */
+  tries: readonly Try[];
   upstream: readonly string[];
 }
 

@@ -38,6 +38,7 @@ const LABEL_PIXELS_MIN = 34;
 const ROUNDED_PIXELS_MIN = 14;
 const BAD_PIXELS_MIN = 3.5;
 const MARK_PIXELS = 3;
+const TRY_PIXELS_MIN = 6;
 const FONT = '11px "Inter Variable", system-ui, sans-serif';
 
 /** Draw everything; answers how many bars were in sight. */
@@ -96,6 +97,7 @@ function paintBars(context: CanvasRenderingContext2D, scene: Scene): number {
   const { layout, view, tops, laneHeight, width, height, dark } = scene;
   const batches = new Map<string, Batch>();
   const labels: { bar: Bar; x: number; y: number; room: number }[] = [];
+  const retried: { bar: Bar; y: number }[] = [];
   const thick = Math.max(3, laneHeight - (laneHeight > 10 ? 4 : 1));
   let drawn = 0;
   for (let number = 0; number < layout.lanes.length; number += 1) {
@@ -120,14 +122,17 @@ function paintBars(context: CanvasRenderingContext2D, scene: Scene): number {
       const colour = dark ? look.dark : look.light;
       const batch = batches.get(colour) ?? { colour, bad, boxes: [] };
       batches.set(colour, batch);
+      if (bar.tries.length > 1 && right - x > TRY_PIXELS_MIN) retried.push({ bar, y });
       const gap = right - x > 4 ? 0.75 : 0;
       batch.boxes.push(x, y, right - x - gap, thick);
-      if (thick >= 11 && right - Math.max(x, GUTTER) > LABEL_PIXELS_MIN) labels.push({ bar, x: Math.max(x, GUTTER), y: y + thick / 2, room: right - Math.max(x, GUTTER) });
+      const from = Math.max(GUTTER, bar.tries.length > 1 ? xOf(scene, bar.tries.at(-1)?.start ?? bar.start) : x);
+      if (thick >= 11 && right - from > LABEL_PIXELS_MIN) labels.push({ bar, x: from, y: y + thick / 2, room: right - from });
     }
   }
   // What did not end well lies on top, so that it is seen however narrow it is.
   for (const bad of [false, true])
     for (const batch of batches.values()) if (batch.bad === bad) fillBoxes(context, batch.colour, batch.boxes, thick >= 9 ? 2.5 : 0);
+  paintTries(context, scene, retried, thick);
   paintLabels(context, scene, labels);
   outline(context, scene, thick);
   return drawn;
@@ -157,6 +162,26 @@ function fillBoxes(context: CanvasRenderingContext2D, colour: string, boxes: rea
     else context.rect(x, y, w, h);
   }
   context.fill();
+}
+
+/** Within a bar, what went before the last try: the time between tries is empty, a failed try is pale with a red foot. */
+function paintTries(context: CanvasRenderingContext2D, scene: Scene, retried: readonly { bar: Bar; y: number }[], thick: number): void {
+  const failed = lookOf("FAILED");
+  for (const { bar, y } of retried)
+    bar.tries.forEach((one, index) => {
+      const next = bar.tries[index + 1];
+      if (!next) return;
+      const [x, end, right] = [xOf(scene, one.start), xOf(scene, one.end), xOf(scene, next.start)];
+      context.fillStyle = scene.palette.surface;
+      context.globalAlpha = 0.72;
+      context.fillRect(x, y, Math.max(0, end - x), thick);
+      context.globalAlpha = 1;
+      context.fillRect(end, y - 0.5, Math.max(1, right - end), thick + 1);
+      context.fillStyle = scene.palette.line;
+      context.fillRect(end, y + thick / 2 - 0.5, Math.max(0, right - end), 1);
+      context.fillStyle = scene.dark ? failed.dark : failed.light;
+      context.fillRect(x, y + thick - 2, Math.max(1.5, end - x), 2);
+    });
 }
 
 function paintLabels(context: CanvasRenderingContext2D, scene: Scene, labels: readonly { bar: Bar; x: number; y: number; room: number }[]): void {

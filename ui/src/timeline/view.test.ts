@@ -3,7 +3,7 @@ import { layOut, type Bar } from "@/timeline/model";
 import { fit, laneTops, pan, scroll, zoom } from "@/timeline/view";
 
 const bars = Array.from({ length: 3 }, (_, index): Bar => ({
-  id: `b${index}`, name: "x", group: `g${index}`, kind: "task", type: "COMPLETED", state: "Completed", start: index * 1_000, end: index * 1_000 + 900, attempt: 1, upstream: [],
+  id: `b${index}`, name: "x", group: `g${index}`, kind: "task", type: "COMPLETED", state: "Completed", start: index * 1_000, end: index * 1_000 + 900, attempt: 1, tries: [], upstream: [],
 }));
 const layout = layOut(bars, 0);
 

@@ -41,26 +41,22 @@ export const usesQuery = (filter: { flow_run_id?: string; action?: string }, lim
       (await ask<Page<DatasetUse>>("GET", "/dataset-uses", { query: { ...filter, limit }, signal })).items,
   });
 
-const EVENT_PAGE = 500;
-const EVENT_PAGES_MAX = 20;
+const EVENT_PAGE = 200;
 
-/** The newest events first. The stream adds to them. */
-export const eventFeedQuery = queryOptions({
-  queryKey: [...keys.events, "feed"],
-  queryFn: async ({ signal }) => {
-    // The log is read forwards, so the feed is what its last page holds.
-    let after = 0;
-    let last: Event[] = [];
-    for (let page = 0; page < EVENT_PAGES_MAX; page += 1) {
-      const { items } = await ask<Page<Event>>("GET", "/events", { query: { after, limit: EVENT_PAGE }, signal });
-      last = [...last, ...items].slice(-EVENT_PAGE);
-      after = items.at(-1)?.seq ?? after;
-      if (items.length < EVENT_PAGE) break;
-    }
-    return last.toReversed();
-  },
-  staleTime: Infinity,
-});
+/** Events, the newest first: the stream adds in front, older ones are read page by page. */
+export const eventPagesQuery = (kinds: readonly string[]) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.events, "pages", kinds],
+    queryFn: async ({ signal, pageParam }): Promise<Page<Event>> => {
+      const query = { newest_first: true, before: pageParam, kinds, limit: EVENT_PAGE };
+      const { items, cursor } = await ask<Page<Event>>("GET", "/events", { query, signal });
+      return { items, cursor: cursor ?? null };
+    },
+    initialPageParam: null as number | null,
+    getNextPageParam: (page) => (page.cursor == null ? null : (page.items.at(-1)?.seq ?? null)),
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+  });
 
 /** What was done to one dataset, newest first. */
 export const datasetUsesQuery = (dataset: string) =>

@@ -5,18 +5,31 @@ import type { FlowGrid, FlowSummary, Overview, Page, RunActivity, RunComparison,
 import type { Activity } from "@/charts/ActivityBars";
 import type { Point } from "@/charts/scatter";
 import type { StateType } from "@/generated/states";
-import type { Micros } from "@/time/format";
+import { count, type Micros } from "@/time/format";
 
 const POINTS_MAX = 1_000;
 const FLOWS_SHOWN = 50;
+
+export interface Scatter {
+  points: Point[];
+  /** What is not drawn, in words; empty if all runs are. */
+  note: string;
+}
 
 /** How long the runs of a filter took: the points of the scatter plot. */
 export const scatterQuery = (filter: RunFilter) =>
   queryOptions({
     queryKey: [...keys.charts, "scatter", filter],
-    queryFn: async ({ signal }) => pointsOf(await ask<RunPoints>("POST", "/charts/run-points", { body: { filter, limit: POINTS_MAX }, signal })),
+    queryFn: async ({ signal }): Promise<Scatter> => {
+      const found = await ask<RunPoints>("POST", "/charts/run-points", { body: { filter, limit: POINTS_MAX }, signal });
+      return { points: pointsOf(found), note: noteOf(found) };
+    },
     placeholderData: keepPreviousData,
   });
+
+/** What a sample leaves out. */
+export const noteOf = ({ total, every, truncated }: Pick<RunPoints, "total" | "every" | "truncated">): string =>
+  every <= 1 ? "" : `${count(total)} runs: about one in ${count(every)} is drawn, and ${truncated ? "the newest of those" : "all"} that failed or crashed`;
 
 const pointsOf = (columns: RunPoints): Point[] =>
   columns.ids.flatMap((id, place) => {

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { ask } from "@/api/http";
+import { address, ask } from "@/api/http";
 import { keys } from "@/api/keys";
 import type { LogLine, Page } from "@/api/types";
 
@@ -23,6 +23,14 @@ export const logPagesQuery = (runId: string, filter: LogFilter) =>
     getNextPageParam: (page) => page.cursor ?? null,
     placeholderData: keepPreviousData,
   });
+
+/** Where the whole log can be downloaded, as far as the filter goes. */
+export const logAddress = (runId: string, filter: LogFilter, format: "text" | "jsonl"): string =>
+  address(`/flow-runs/${runId}/logs/download`, { ...filter, format });
+
+/** Whether a line that has just come belongs to a filtered list. */
+export const fitsFilter = (line: LogLine, { level_min = 0, text = "", task_run_id }: LogFilter): boolean =>
+  line.level >= level_min && line.message.toLowerCase().includes(text.toLowerCase()) && (task_run_id === undefined || line.task_run_id === task_run_id);
 
 const TASK_LINES_MAX = 200;
 

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
-import type { FlowRun, MoveOutcome, Page, RunFilter, StateEntry, TaskRun } from "@/api/types";
+import type { FlowRun, Launched, MoveOutcome, Page, RunFilter, StateEntry, TaskRun } from "@/api/types";
 import { isFinal } from "@/design/state";
 
 const PAGE_SIZE = 100;
@@ -112,7 +112,7 @@ export function useBulk(action: "cancel" | "delete") {
 }
 
 async function cancelRun(id: string): Promise<string> {
-  const outcome = await ask<MoveOutcome>("POST", `/flow-runs/${id}/cancel`, { body: { holder_alive: true } });
+  const outcome = await ask<MoveOutcome>("POST", `/flow-runs/${id}/cancel`, { body: {} });
   return outcome.accepted ? "" : outcome.why || "It was refused.";
 }
 
@@ -121,6 +121,28 @@ async function deleteRun(id: string): Promise<string> {
   return "";
 }
 
+/** What the server started, or why it does not: then the message has the command to run by hand. */
+const launch = (id: string, action: "resume" | "rerun", body: object) => ask<Launched>("POST", `/flow-runs/${id}/${action}`, { body });
+
+/** Go on with a run, in a new process on the server's host. */
+export function useResume() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, allowCodeChange }: { id: string; allowCodeChange: boolean }) => launch(id, "resume", { allow_code_change: allowCodeChange }),
+    onSettled: (_, __, { id }) => client.invalidateQueries({ queryKey: keys.run(id) }),
+  });
+}
+
+/** Run a flow again as a new run, some parameters changed. */
+export function useRerun() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, parameters }: { id: string; parameters: Readonly<Record<string, unknown>> }) => launch(id, "rerun", { parameters }),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.runs }),
+  });
+}
+
+export const canResume = (run: FlowRun): boolean => run.parent_run_id == null && ["FAILED", "CRASHED", "CANCELLED"].includes(run.state.type);
 export const canCancel = (run: FlowRun): boolean => !isFinal(run.state.type, run.state.name) && run.state.type !== "CANCELLING";
 export const canDelete = (run: FlowRun): boolean => isFinal(run.state.type, run.state.name);
 

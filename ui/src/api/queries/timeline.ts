@@ -2,7 +2,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
 import type { RunTimeline } from "@/api/types";
-import type { Bar } from "@/timeline/model";
+import type { Bar, Try } from "@/timeline/model";
 
 export interface Bars {
   bars: Bar[];
@@ -35,13 +35,18 @@ export function barsOf(timeline: RunTimeline): Bar[] {
     const task = tasks[place] ?? 0;
     const [state, type] = state_names[states[place] ?? 0] ?? ["Pending", "PENDING"];
     if (start == null) return [];
+    const earlier = triesOf(timeline, place);
     const group = (task < 0 ? flow_names[-1 - task] : task_names[task]) ?? "?";
     return [{
       id, group, kind: task < 0 ? "flow" : "task", name: names[place] ?? `${group}-${ordinals[place] ?? 0}`, type: type, state,
-      start: origin + start, end: end == null ? null : origin + end, attempt: attempts[place] ?? 1,
+      start: Math.min(origin + start, earlier[0]?.start ?? Infinity), end: end == null ? null : origin + end, attempt: attempts[place] ?? 1, tries: earlier.length > 0 ? [...earlier, { start: origin + start, end: Infinity }] : [],
       upstream: (upstream[place] ?? []).flatMap((other) => ids[other] ?? []),
     }];
   });
+}
+
+function triesOf({ tries, origin }: RunTimeline, place: number): Try[] {
+  return (tries[place] ?? []).flatMap(([start, end]) => (start == null || end == null ? [] : [{ start: origin + start, end: origin + end }]));
 }
 
 function merged(known: readonly Bar[], changed: readonly Bar[]): Bar[] {

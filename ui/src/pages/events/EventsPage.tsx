@@ -1,7 +1,8 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { eventFeedQuery } from "@/api/queries/catalogue";
+import { eventPagesQuery } from "@/api/queries/catalogue";
 import type { Event } from "@/api/types";
+import { Button } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { Copy } from "@/design/Copy";
 import { Choose } from "@/design/Menu";
@@ -10,23 +11,26 @@ import { Empty, Fault, SkeletonRows } from "@/design/Placeholder";
 import { SearchBox } from "@/design/SearchBox";
 import { StateMark } from "@/design/StateMark";
 import { TABLE } from "@/design/table";
+import { STATE_NAMES } from "@/generated/states";
 import { wordsOf } from "@/pages/events/words";
 import { listOf } from "@/keys/search";
+import { count, plural } from "@/time/format";
 import { Time } from "@/time/Time";
 
-const SHOWN_MAX = 500;
+/** The kinds that there always are; others are found in what was read. */
+const KINDS = Object.keys(STATE_NAMES).map((name) => `penstock.flow-run.${name}`);
 const RUN = /^penstock\.flow-run\.([0-9a-f]{32})$/;
 
 /** What is going on: the newest events first, moving by themselves. */
 export function EventsPage() {
   const { q = "", kind = "" } = useSearch({ from: "/events" });
   const navigate = useNavigate({ from: "/events" });
-  const feed = useQuery(eventFeedQuery);
-  const events = feed.data ?? [];
-  const kinds = [...new Set(events.map((event) => event.kind))].toSorted();
   const chosen = listOf(kind);
+  const feed = useInfiniteQuery(eventPagesQuery(chosen));
+  const events = feed.data?.pages.flatMap((page) => page.items) ?? [];
+  const kinds = [...new Set([...KINDS, ...chosen, ...events.map((event) => event.kind)])].toSorted();
   const wanted = q.toLowerCase();
-  const shown = events.filter((event) => (chosen.length === 0 || chosen.includes(event.kind)) && JSON.stringify(event).toLowerCase().includes(wanted));
+  const shown = events.filter((event) => JSON.stringify(event).toLowerCase().includes(wanted));
   return (
     <>
       <PageHead
@@ -41,15 +45,21 @@ export function EventsPage() {
       <Card flush>
         {feed.isError ? <Fault error={feed.error} retry={() => void feed.refetch()} />
           : feed.isPending ? <SkeletonRows rows={12} />
-          : shown.length === 0 ? <Empty title={events.length > 0 ? "No event fits" : "Nothing has happened yet"} code={events.length > 0 ? "" : "penstock demo"} />
+          : shown.length === 0 ? <Empty title={events.length > 0 || chosen.length > 0 ? "No event fits" : "Nothing has happened yet"} code={events.length > 0 || chosen.length > 0 ? "" : "penstock demo"} />
           : (
             <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Events">
               <table className={TABLE.table}>
                 <thead><tr className={TABLE.head}><th scope="col">When</th><th scope="col">What</th><th scope="col">To what</th><th scope="col">By whom</th><th scope="col" className="w-1/2">More</th></tr></thead>
-                <tbody>{shown.slice(0, SHOWN_MAX).map((event) => <EventRow key={event.seq} event={event} />)}</tbody>
+                <tbody>{shown.map((event) => <EventRow key={event.seq} event={event} />)}</tbody>
               </table>
             </div>
           )}
+        {feed.data && (
+          <p className="flex items-center gap-3 border-t border-line px-3.5 py-2 text-muted">
+            {q ? `${count(shown.length)} of the ${count(events.length)} newest events fit.` : `The ${plural(events.length, "newest event")}.`}
+            {feed.hasNextPage ? <Button disabled={feed.isFetchingNextPage} onClick={() => void feed.fetchNextPage()}>Show older ones</Button> : " There are no older ones."}
+          </p>
+        )}
       </Card>
     </>
   );

@@ -32,7 +32,7 @@ export function FlowPage() {
   const points = useQuery(scatterQuery({ flow_names: [name], since }));
   const runs = useQuery(runListQuery({ flow_names: [name] }, RUNS_SHOWN));
   if (summary.isError) return <Fault error={summary.error} retry={() => void summary.refetch()} />;
-  const completed = points.data?.some(({ type }) => type === "COMPLETED");
+  const completed = points.data?.points.some(({ type }) => type === "COMPLETED");
   return (
     <>
       <PageHead
@@ -48,7 +48,7 @@ export function FlowPage() {
         </Card>
         <Card title="How long it takes" aside={<span className="text-xs text-faint">completed runs, line: median of the last 7</span>} flush>
           <div className="px-2 pb-1">
-            {completed && points.data ? <Suspense fallback={<Skeleton className="h-44" />}><Trend points={points.data} /></Suspense> : points.data ? <Empty title="No run completed in this time" /> : <Skeleton className="h-44" />}
+            {completed && points.data ? <Suspense fallback={<Skeleton className="h-44" />}><Trend points={points.data.points} /></Suspense> : points.data ? <Empty title="No run completed in this time" /> : <Skeleton className="h-44" />}
           </div>
         </Card>
       </div>

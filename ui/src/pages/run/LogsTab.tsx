@@ -1,17 +1,16 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { ArrowDownToLine, CircleX, Download } from "lucide-react";
+import { ArrowDownToLine, Braces, CircleX, Download, FileText } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
-import { logPagesQuery } from "@/api/queries/logs";
+import { logAddress, logPagesQuery } from "@/api/queries/logs";
 import { timelineQuery } from "@/api/queries/timeline";
 import type { FlowRun } from "@/api/types";
 import { Button } from "@/design/Button";
-import { Choose } from "@/design/Menu";
+import { Actions, Choose } from "@/design/Menu";
 import { Empty, Fault, SkeletonRows } from "@/design/Placeholder";
 import { SearchBox } from "@/design/SearchBox";
 import { ERROR_LEVEL, LEVELS } from "@/pages/run/levels";
 import { LogLines } from "@/pages/run/LogLines";
-import { saveLog } from "@/pages/run/saveLog";
 import { plural } from "@/time/format";
 
 /** A run's log: followed while it runs, searched, filtered by level, saved. */
@@ -22,19 +21,16 @@ export function LogsTab({ run, running }: { run: FlowRun; running: boolean }) {
   const [error, setError] = useState(-1);
   const level = Number(search.level ?? 0);
   const text = search.q ?? "";
-  const pages = useInfiniteQuery(logPagesQuery(run.id, { ...(level ? { level_min: level } : {}) }));
+  const filter = useMemo(() => ({ ...(level ? { level_min: level } : {}), ...(text ? { text } : {}) }), [level, text]);
+  const pages = useInfiniteQuery(logPagesQuery(run.id, filter));
   const bars = useQuery(timelineQuery(run.id));
   const names = useMemo(() => new Map(bars.data?.bars.map((bar) => [bar.id, bar.name])), [bars.data]);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = pages;
-  const all = useMemo(() => pages.data?.pages.flatMap((page) => page.items) ?? [], [pages.data]);
-  const lines = useMemo(() => {
-    const wanted = text.toLowerCase();
-    return wanted ? all.filter((line) => line.message.toLowerCase().includes(wanted)) : all;
-  }, [all, text]);
+  const lines = useMemo(() => pages.data?.pages.flatMap((page) => page.items) ?? [], [pages.data]);
   useEffect(() => {
-    // Following, searching and the error jump look at the whole log.
-    if ((follow || text || level) && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [follow, text, level, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    // Who follows is at the end.
+    if (follow && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [follow, hasNextPage, isFetchingNextPage, fetchNextPage]);
   const change = (next: { level?: string; q?: string }) =>
     void navigate({ search: (old) => ({ ...old, ...next }), replace: true, resetScroll: false });
   const errors = useMemo(() => lines.flatMap((line, index) => (line.level >= ERROR_LEVEL ? [index] : [])), [lines]);
@@ -53,7 +49,13 @@ export function LogsTab({ run, running }: { run: FlowRun; running: boolean }) {
         {errors.length > 0 && <Button icon={<CircleX size={14} />} onClick={jump}>{plural(errors.length, "error")}</Button>}
         <span className="ml-auto text-xs text-faint">{plural(lines.length, "line")}{hasNextPage ? "+" : ""}</span>
         {running && <Button aria-pressed={follow} onClick={() => setFollow(!follow)} icon={<ArrowDownToLine size={14} />} className={follow ? "border-accent! bg-accent-soft! text-accent-strong" : ""}>Follow</Button>}
-        <Button kind="quiet" icon={<Download size={14} />} onClick={() => saveLog(run.name, lines)} disabled={lines.length === 0} title="Save these lines as text">Save</Button>
+        <Actions
+          trigger={<Button kind="quiet" icon={<Download size={14} />} disabled={lines.length === 0} title="Download the whole log, as far as it fits the filters">Download</Button>}
+          actions={[
+            { label: "As text", icon: <FileText size={14} />, act: () => window.location.assign(logAddress(run.id, filter, "text")) },
+            { label: "As JSON Lines", icon: <Braces size={14} />, act: () => window.location.assign(logAddress(run.id, filter, "jsonl")) },
+          ]}
+        />
       </div>
       {pages.isError ? <Fault error={pages.error} retry={() => void pages.refetch()} />
         : pages.isPending ? <SkeletonRows rows={10} />

@@ -21,6 +21,7 @@ export function RunFacts({ run }: { run: FlowRun }) {
         {run.entrypoint ? <Copy text={run.entrypoint} what="entrypoint">{run.entrypoint.split("/").at(-1)}</Copy> : <span className="text-muted">notebook or console</span>}
       </Fact>
       {run.code_version && <Fact name="Code version"><Copy text={run.code_version} what="code version">{run.code_version.slice(0, 12)}</Copy></Fact>}
+      <Fact name="Started by">{startedBy(run)}</Fact>
       <Fact name="Where">{run.host ? <span className="truncate" title={`process ${run.pid ?? "?"} on ${run.host}`}>{run.host}<span className="text-muted">, process {run.pid}</span></span> : "–"}</Fact>
       {run.tags.length > 0 && <Fact name="Tags"><span className="flex flex-wrap gap-1">{run.tags.map((tag) => <span key={tag} className="rounded bg-sunken px-1.5 text-xs">{tag}</span>)}</span></Fact>}
       <div className="basis-full bg-surface px-3.5 py-2">
@@ -34,6 +35,12 @@ export function RunFacts({ run }: { run: FlowRun }) {
       </div>
     </dl>
   );
+}
+
+/** A deployment, another run, or somebody's own program. */
+function startedBy(run: FlowRun): string {
+  if (typeof run.deployment === "string") return `deployment ${run.deployment}`;
+  return run.parent_run_id ? "the run that called it" : "a program";
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

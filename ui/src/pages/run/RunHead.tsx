@@ -1,8 +1,8 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Ban, ChevronRight, GitCompareArrows, MoreHorizontal, Trash2 } from "lucide-react";
+import { Ban, ChevronRight, GitCompareArrows, MoreHorizontal, Play, RotateCcw, Trash2 } from "lucide-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { canCancel, canDelete, runQuery, useBulk } from "@/api/queries/runs";
+import { canCancel, canDelete, canResume, runQuery, useBulk } from "@/api/queries/runs";
 import type { FlowRun } from "@/api/types";
 import { Button, IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
@@ -11,12 +11,16 @@ import { Actions } from "@/design/Menu";
 import { PageHead } from "@/design/PageHead";
 import { StateBadge } from "@/design/StateMark";
 import { toast } from "@/design/toast";
+import { LaunchDialog } from "@/pages/run/LaunchDialog";
 import { plural } from "@/time/format";
 
 /** A run's name and state, and what can be done with it. */
 export function RunHead({ run }: { run: FlowRun }) {
   const navigate = useNavigate();
   const [asked, setAsked] = useState<"cancel" | "delete" | null>(null);
+  const [launched, setLaunched] = useState<"resume" | "rerun" | null>(null);
+  // What failed is tried again; what was interrupted goes on.
+  const resume = run.state.type === "FAILED" ? "Retry" : "Resume";
   const cancel = useBulk("cancel");
   const remove = useBulk("delete");
   const perform = async () => {
@@ -42,10 +46,14 @@ export function RunHead({ run }: { run: FlowRun }) {
       aside={
         <>
           {canCancel(run) && <Button icon={<Ban size={14} />} onClick={() => setAsked("cancel")}>Cancel</Button>}
+          {canResume(run) && <Button kind="primary" icon={<Play size={14} />} onClick={() => setLaunched("resume")}>{resume}</Button>}
           <Button icon={<GitCompareArrows size={14} />} onClick={() => void navigate({ to: "/compare", search: { a: run.id } })}>Compare</Button>
           <Actions
             trigger={<IconButton label="More actions" className="border border-line-strong"><MoreHorizontal size={15} /></IconButton>}
-            actions={[{ label: "Delete run", icon: <Trash2 size={14} />, act: () => setAsked("delete"), danger: true, disabled: !canDelete(run) }]}
+            actions={[
+              { label: "Run again …", icon: <RotateCcw size={14} />, act: () => setLaunched("rerun") },
+              { label: "Delete run", icon: <Trash2 size={14} />, act: () => setAsked("delete"), danger: true, disabled: !canDelete(run) },
+            ]}
           />
         </>
       }
@@ -58,6 +66,7 @@ export function RunHead({ run }: { run: FlowRun }) {
           ? `Its ${plural(tasksOf(run), "task run")}, logs, artifacts, state history and subflow runs go with it. Datasets that it wrote stay as they are. This cannot be undone.`
           : "Its process is asked to stop at the next step. What it has finished stays recorded, and it can be resumed later."}
       </Confirm>
+      {launched && <LaunchDialog run={run} action={launched} verb={resume} onClose={() => setLaunched(null)} />}
     </PageHead>
   );
 }

@@ -22,3 +22,24 @@ export function textOf(value: unknown): string {
   if (isOpaque(value)) return `<${value.$penstock.type ?? "object"}>`;
   return typeof value === "string" ? value : JSON.stringify(value).replaceAll(",", ", ").replaceAll(":", ": ");
 }
+
+/** The parameters that were typed over, read as JSON where the text is JSON, or in words what is wrong. */
+export function changesOf(parameters: unknown, typed: Readonly<Record<string, string>>): Record<string, unknown> | string {
+  const recorded = new Map(pairsOf(parameters));
+  const changed: Record<string, unknown> = {};
+  for (const [name, text] of Object.entries(typed)) {
+    const before = recorded.get(name);
+    if (text === textOf(before)) continue;
+    if (typeof before !== "string" && text.trim() === "") return `${name} is empty: type a value, or null.`;
+    changed[name] = typeof before === "string" ? text : jsonOrText(text);
+  }
+  return changed;
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

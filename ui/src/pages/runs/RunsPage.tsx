@@ -43,11 +43,11 @@ export function RunsPage() {
     <>
       <PageHead title="Runs" aside={<span className="text-muted">{pages.data && `${plural(runs.length, "run")}${more}`}</span>} />
       <FilterBar search={search} onChange={change} onClear={() => void navigate({ search: {} })} />
-      <Card title="Duration" aside={<span className="text-xs text-faint">Drag to filter by time</span>} className="my-3" flush>
+      <Card title="Duration" aside={<span className="text-xs text-faint">{scatter.data?.note ? `${scatter.data.note} · ` : ""}Drag to filter by time</span>} className="my-3" flush>
         <div className="px-3 pb-2">
           {scatter.data ? (
             <RunScatter
-              points={scatter.data} since={shown.since} until={shown.until}
+              points={scatter.data.points} since={shown.since} until={shown.until}
               onChoose={(since, until) => change({ since: String(since), until: String(until) })}
               onOpen={(id) => void navigate({ to: "/runs/$id", params: { id } })}
             />
