@@ -271,6 +271,14 @@ class Ingest(Request[Acknowledged]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MakeDurable(Request[None]):
+    """Bring everything that was answered so far to the disk: once this is answered, power loss costs nothing of it."""
+
+    writer_id: WriterId
+    """Who asks: a process with a strict run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRuns:
     """Runs of a writer that have no final state."""
 

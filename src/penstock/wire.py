@@ -214,6 +214,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
         **_group(
             "Writers",
             Ingest="POST /writers/{writer_id}/records",
+            MakeDurable="POST /writers/{writer_id}/durable",
             FindOpenRuns="GET /writers/{writer_id}/open-runs",
             MarkCrashed="POST /writers/{writer_id}/crashed",
             ReapLeases="POST /writers/reap",

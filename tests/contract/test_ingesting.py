@@ -18,6 +18,7 @@ from penstock.ports import (
     ListRecordedCalls,
     ListStates,
     ListTaskRuns,
+    MakeDurable,
     MarkCrashed,
     RunFilter,
     TakeFlowRun,
@@ -466,3 +467,12 @@ def test_records_that_no_writer_wrote_are_refused_whole(teller: Teller) -> None:
     with pytest.raises(JournalError):
         teller.tell(defined(), seen(run_id, "1", task_run_id="no id"))
     assert {} == teller.run(run_id).task_counts
+
+
+def test_what_was_answered_can_be_brought_to_the_disk(teller: Teller) -> None:
+    """That it is there is told in tests/sdk/test_durability.py; here: that anyone may ask, at any time, again and again."""
+    assert teller.ask(MakeDurable(writer_id=teller.id)) is None
+    run_id = teller.begin()
+    for _ in range(2):
+        assert teller.ask(MakeDurable(writer_id=teller.id)) is None
+    assert "Running" == teller.run(run_id).state.name

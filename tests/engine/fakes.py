@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.core.errors import JournalError
 from penstock.core.records import LogSeen, Record
-from penstock.ports import LOCAL, Acknowledged, FindOpenRuns, Ingest, MarkCrashed, OpenRuns, Principal
+from penstock.ports import LOCAL, Acknowledged, FindOpenRuns, Ingest, MakeDurable, MarkCrashed, OpenRuns, Principal
 
 TARGET = "sqlite:///here"
 
@@ -35,6 +35,8 @@ class MemoryOrchestrator:
         if isinstance(request, MarkCrashed):
             self.crashed.append(request.writer_id)
             return [f"run of {request.writer_id}"]
+        if isinstance(request, MakeDurable):
+            return None
         raise AssertionError(f"nobody expected {request}")
 
     def close(self) -> None:

@@ -9,14 +9,20 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock import flow, task
 from penstock.core.errors import InvalidDefinition
+from penstock.orchestrator.local import LocalOrchestrator
+from penstock.server.app import create_app
+from penstock.store import open_store
 from penstock.task_runners import ProcessPoolTaskRunner
 from penstock.testing import History, harness
+from tests.fixtures.servers import serving
 
 
 class Syncs:
@@ -24,6 +30,7 @@ class Syncs:
 
     def __init__(self) -> None:
         self.count = 0
+        self.of_the_store = 0
 
     def __enter__(self) -> "Syncs":
         sys.setprofile(self._see)
@@ -40,6 +47,7 @@ class Syncs:
             or (called.__name__ == "flush" and isinstance(getattr(called, "__self__", None), mmap.mmap))
         ):
             self.count += 1
+            self.of_the_store += frame.f_code.co_qualname == "SqliteDatabase.make_durable"
 
 
 @task
@@ -141,6 +149,45 @@ def test_results_of_strict_steps_come_back(history: History) -> None:
 
     assert (1, 2, 3, [0, 1], "x" * 100_000) == body()
     assert {"COMPLETED": 4} == history.flow_run().task_counts
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_the_beginning_of_a_strict_run_is_on_the_disk_before_its_code_runs(tmp_path: Path, served: bool) -> None:
+    """It is a row of the store, and no record: SQLite itself would bring it there only now and then."""
+
+    @flow(durability="strict")
+    def strict() -> int:
+        return syncs.of_the_store
+
+    @flow
+    def batched(n: int) -> int:
+        before = syncs.of_the_store
+        careful(n)
+        return syncs.of_the_store - before
+
+    with ExitStack() as stack:
+        syncs = stack.enter_context(Syncs())  # first, so that it sees the server's threads
+        if served:
+            store = stack.enter_context(closing(LocalOrchestrator(open_store(f"sqlite:///{tmp_path}/penstock.db"))))
+            stack.enter_context(harness(api_url=stack.enter_context(serving(create_app(store))) + "/api"))
+        else:
+            stack.enter_context(harness())
+        assert strict() >= 1
+        assert batched(1) >= 1
+        assert batched(2) >= 1  # also where only a task is strict, for each run
+
+
+def test_each_retry_of_a_strict_run_begins_on_the_disk() -> None:
+    seen: list[int] = []
+
+    @flow(durability="strict", retries=1)
+    def strict() -> None:
+        seen.append(syncs.of_the_store)
+        raise ValueError("again")
+
+    with harness(), Syncs() as syncs:
+        strict(return_state=True)  # type: ignore[call-arg]  # taken by every flow
+    assert 0 < seen[0] < seen[1]
 
 
 def test_other_words_are_refused() -> None:

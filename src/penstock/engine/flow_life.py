@@ -91,6 +91,8 @@ def flow_life(launch: Launch) -> Program[State]:
     yield from _begin(launch, run, upstream, runs=refusal is None)
     if refusal is not None:
         return (yield from _end(launch, run, refusal))
+    if run.strict:
+        yield Block(run.sync)
     emit(
         run,
         None,
@@ -325,6 +327,8 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[S
         run.parent.subflow_epochs[run.id] = epoch
         _see_subflow(run, launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)), ())
         run.seen(RunState(StateType.RUNNING, "Retrying", services.clock.now_us()))
+    if run.strict:
+        yield Block(run.sync)
     return None
 
 
@@ -370,7 +374,7 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     run.seen_last(state.as_run_state(), result=state.result_reference)
     services.unfinished.discard(run.id)
     if run.strict:
-        yield Block(services.journal.sync)
+        yield Block(run.sync)
     if run.runner is not None:
         run.runner.close()
     if run.parent is not None:

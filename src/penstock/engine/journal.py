@@ -31,7 +31,7 @@ from penstock.appendfile import AppendFile, sync_folder, translate
 from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreFull, StoreUnavailable
 from penstock.core.ids import WriterId
 from penstock.core.records import JOURNAL_FORMAT, TAGS, Record, parse_record
-from penstock.ports import Ingest, Orchestrator, Principal, WriterHello
+from penstock.ports import Ingest, MakeDurable, Orchestrator, Principal, WriterHello
 
 REWIND_BYTES = 16 * 1024 * 1024
 """Once everything is in the store, a file longer than this gives its space back."""
@@ -69,7 +69,6 @@ class Journal:
         options: JournalOptions = JournalOptions(),
         on_failure: Callable[[str], None] | None = None,
         lease_seconds: float | None = None,
-        make_durable: Callable[[], None] | None = None,
     ):
         self.writer_id = writer_id
         self.path = folder / f"{writer_id}{SUFFIX}"
@@ -91,7 +90,6 @@ class Journal:
         self._failures = 0
         self._signals: SimpleQueue[bool] = SimpleQueue()  # wakes the writer thread; True if somebody waits
         self._gates: deque[threading.Lock] = deque()  # those who wait, each behind a lock that the next step opens
-        self._make_durable = make_durable
         self._syncing = threading.Lock()
         self._synced = 0  # the sequence up to which everything is on the disk; 0 if nobody ever asked for that
         self._synced_end = 0
@@ -144,6 +142,10 @@ class Journal:
                 self._synced = tally
                 if rewinds == self._rewinds:
                     self._synced_end = end
+
+    def make_store_durable(self) -> None:
+        """Have the store bring to the disk what it has answered so far: the beginning of a run, say, which is no record."""
+        self._orchestrator.ask(MakeDurable(writer_id=self.writer_id), self._principal)
 
     def flush(self, timeout_seconds: float | None = None, *, patience_seconds: float = 0.0) -> None:
         """Wait until everything appended so far is in the store. Raises the error that keeps it from there.
@@ -322,11 +324,11 @@ class Journal:
 
     def _store_is_durable(self) -> bool:
         """Whether the file may go: where steps were brought to the disk, the store's own copy must be there first."""
-        if not self._synced or self._make_durable is None:
+        if not self._synced:
             return True
         try:
-            self._make_durable()
-        except OSError as error:
+            self.make_store_durable()
+        except PenstockError as error:
             self._report(JournalError(f"{self.path} is kept, as the database cannot be brought to the disk: {error}"))
             return False
         return True

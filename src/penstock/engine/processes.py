@@ -194,7 +194,7 @@ def run_in_child(child: Child, future: TaskFuture) -> State:
             return finish(call, failure(call, RunCancelled(str(error))))
         return finish(call, State(StateType.CRASHED, message=str(error), data=error, reason=Reason.PROCESS_DIED))
     if is_strict(call):
-        call.run.services.journal.sync()
+        call.run.sync()
     return count_end(call, state)
 
 

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from penstock.core.errors import EpochSuperseded, RunCancelled
+from penstock.core.errors import EpochSuperseded, RunCancelled, StoreUnavailable
 from penstock.core.ids import RunId
 from penstock.core.keys import digest_code
 from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, StateSeen, TaskDefined
@@ -34,6 +35,7 @@ class FlowRunContext:
         "parameters",
         "packed_parameters",
         "strict",
+        "beginning_kept",
         "services",
         "parent",
         "parent_call",
@@ -119,6 +121,8 @@ class FlowRunContext:
         self.epoch = epoch
         self.recorded = recorded
         self.code_changed = code_changed
+        self.beginning_kept = False
+        """The store's row of this epoch is on the disk."""
         self.rerun: set[str] = set()
         """The calls that run in this epoch."""
         self.outdated: set[str] = set()
@@ -169,6 +173,18 @@ class FlowRunContext:
         """Before another attempt: forget that the last one was stopped, unless the run is to stop for good."""
         if self.cancel_message is None and not (self.parent is not None and self.parent.cancelled.is_set()):
             self.cancelled = Event()
+
+    def sync(self) -> None:
+        """Bring everything that was recorded of this run to the disk: its journal, and its beginning, which only the
+        store knows."""
+        root = self
+        while root.parent is not None:
+            root = root.parent
+        if not root.beginning_kept:
+            with suppress(StoreUnavailable):  # a server that is away is asked again at the next step
+                self.services.journal.make_store_durable()
+                root.beginning_kept = True
+        self.services.journal.sync()
 
     def seen(self, state: RunState, *, result: str | None = None) -> None:
         """Journal that this run moved."""

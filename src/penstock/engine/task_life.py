@@ -386,7 +386,7 @@ def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> Sta
 def sync_end(call: TaskCall) -> Program[None]:
     """With `durability="strict"`: the end is on the disk before anyone hears of it."""
     if is_strict(call):
-        yield Block(call.run.services.journal.sync)
+        yield Block(call.run.sync)
 
 
 def count_end(call: TaskCall, state: State) -> State:

@@ -35,6 +35,7 @@ HANDLERS: Mapping[type[Request[Any]], Handler] = {
     ports.ReapLeases: lambda store, request, by: leases.reap_leases(store, request, by.name),
     ports.FindOpenRuns: _within(writers.find_open_runs),
     ports.Ingest: _within(ingest.ingest),
+    ports.MakeDurable: lambda store, request, by: store.make_durable(),
     ports.GetFlowRun: _within(flow_runs.get_flow_run),
 }
 

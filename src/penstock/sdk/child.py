@@ -55,6 +55,9 @@ class RelayJournal:
         with self._lock:
             self._pipe.send_bytes(pickle.dumps(message, protocol=5))
 
+    def make_store_durable(self) -> None:
+        """The owner does."""
+
     def sync(self) -> None:
         """The owner brings it to the disk, before anyone hears of the call's end."""
 

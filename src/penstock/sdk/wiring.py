@@ -234,7 +234,6 @@ def _build(settings: Settings) -> Services:
         ),
         on_failure=lambda message: console.line(40, "Penstock", message),
         lease_seconds=LEASE_SECONDS if settings.api_url else None,
-        make_durable=lambda: _sync_database(settings),
     )
     return Services(
         settings=settings,
@@ -345,15 +344,6 @@ def _open_results(settings: Settings, storage: Any, *, strict: bool) -> ResultSt
                 Path(place), writer=os.urandom(6).hex(), strict=strict
             )
         return known
-
-
-def _sync_database(settings: Settings) -> None:
-    """Bring what the embedded database has taken in to the disk; servers see to theirs."""
-    if settings.api_url or settings.database_url:
-        return
-    for suffix in ("-wal", ""):
-        with contextlib.suppress(FileNotFoundError), open(f"{settings.database_path}{suffix}", "rb") as file:
-            os.fsync(file.fileno())
 
 
 # ---- Watching for cancellation ----

@@ -83,6 +83,9 @@ class Database(Protocol):
     def size_bytes(self, connection: Connection) -> int:
         """The space it takes."""
 
+    def make_durable(self) -> None:
+        """Bring what was committed so far to the disk, if a commit alone does not."""
+
     def vacuum(self) -> None:
         """Give the room of what was removed back to the disk."""
 
@@ -141,6 +144,10 @@ class Store:
             transaction.connection, workspace, {"name": name}, returning="id"
         )  # remembered once it is committed
         return made or self.workspace_id(transaction.connection, name)
+
+    def make_durable(self) -> None:
+        """Return once power loss can cost nothing of what was committed so far."""
+        self.database.make_durable()
 
     def close(self) -> None:
         """Let go of the connections. Using the store again opens new ones."""

@@ -146,6 +146,9 @@ class PostgresDatabase:
         """Our tables with their indexes."""
         return int(connection.exec_driver_sql(SIZE, (SCHEMA,)).scalar_one())
 
+    def make_durable(self) -> None:
+        """A commit is on the server's disk when it returns."""
+
     def vacuum(self) -> None:
         """Have the server tidy our tables up."""
         with self._translating(), self._engine_here().connect() as connection:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from penstock.appendfile import sync_folder
 from penstock.core.errors import PenstockError, StoreCorrupt, StoreUnavailable
 from penstock.store import sqlite_query
 from penstock.store.database import StatementHook
@@ -56,6 +57,7 @@ class SqliteDatabase:
         self._migrations, self._version = migrations, version
         self._gate = Gate(self.path)
         self._inside = Inside()
+        self._settled = False
         self._connections = Connections(self.path, hook=self._hook)
         try:
             self._make_file()
@@ -117,6 +119,20 @@ class SqliteDatabase:
     def size_bytes(self, connection: Connection) -> int:
         """The file and what is not yet merged into it."""
         return sum(path.stat().st_size for path in (self.path, Path(f"{self.path}-wal")) if path.exists())
+
+    def make_durable(self) -> None:
+        """With `synchronous = NORMAL` a commit waits for no disk; a checkpoint does. One brings the file there, which was
+        made without waiting either; from then on it is enough to sync the log. The file itself is never opened here:
+        closing it again would drop the locks that SQLite holds on it (POSIX).
+        """
+        with self._translating(), self._entered() as connections:
+            if not self._settled:
+                with self._gate.passing():
+                    connections.writer().connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                sync_folder(self.path.parent)
+                self._settled = True
+            with suppress(FileNotFoundError), open(f"{self.path}-wal", "rb") as log:
+                os.fsync(log.fileno())
 
     def vacuum(self) -> None:
         """Write the file anew without its gaps."""
