@@ -65,6 +65,15 @@ def test_the_overview_says_of_each_command_what_its_help_begins_with() -> None:
         assert TABLE[name].help == (command.help or "").split("\n")[0]
 
 
+def test_every_line_of_the_overview_fits_a_terminal_of_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = cli.ok("--help").out.splitlines()
+    for name, command in groups():
+        assert [f"  {name:<{max(map(len, TABLE))}}  {(command.help or '').splitlines()[0]}"] == [
+            line for line in shown if line.startswith(f"  {name} ")
+        ]
+
+
 def test_no_command_is_cut_short_in_an_overview(cli: Cli) -> None:
     for arguments in ((), *((name,) for name, command in groups() if isinstance(command, click.Group))):
         assert "..." not in cli.ok(*arguments, "--help").out.replace("[ARGS]...", "")

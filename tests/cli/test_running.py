@@ -190,3 +190,47 @@ def test_a_missing_run_names_the_near_one(cli: Cli, program: Path) -> None:
     outcome = cli("resume", "brave-oter")
     assert 1 == outcome.code
     assert "`brave-otter`" in outcome.err
+
+
+TWO_FLOWS = """
+from penstock import flow
+
+@flow
+def first(): return {returned}
+
+@flow
+def {second}(): return {returned}
+"""
+
+
+def two_flows(path: Path, second: str, returned: str = "None") -> str:
+    path.write_text(TWO_FLOWS.format(second=second, returned=returned))
+    return str(path)
+
+
+def test_of_several_flows_the_one_named_like_the_file_runs(cli: Cli, tmp_path: Path) -> None:
+    cli.ok("run", two_flows(tmp_path / "taxi_etl.py", "taxi_etl"))
+    assert "taxi-etl" == newest(cli)["flow_name"]
+
+
+def test_several_flows_of_other_names_are_listed(cli: Cli, tmp_path: Path) -> None:
+    path = two_flows(tmp_path / "pipelines.py", "second")
+    outcome = cli("run", path)
+    assert 1 == outcome.code
+    assert f"{path}:first, {path}:second" in outcome.err
+
+
+def test_a_near_name_is_suggested_once(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("run", two_flows(tmp_path / "pipelines.py", "second") + ":secnd")
+    assert 1 == outcome.err.count("`second`")
+
+
+def test_what_a_flow_returns_is_shown_if_it_is_short(cli: Cli, tmp_path: Path) -> None:
+    def shown(returned: str, name: str) -> str:
+        return cli.ok("run", two_flows(tmp_path / f"{name}.py", name, returned)).err
+
+    assert "It returned {'rows': 2}\n" in shown("{'rows': 2}", "short")
+    for place, returned in enumerate(
+        ("None", "'x' * 200", "list(range(201))", "type('T', (), {'__repr__': lambda self: 1 / 0})()")
+    ):
+        assert "It returned" not in shown(returned, f"other{place}")

@@ -69,7 +69,7 @@ def runs_of(teller: Teller, deployment: str = "nightly", flow: str = "etl") -> S
     return runs
 
 
-def ticks_of(teller: Teller, deployment: str = "nightly") -> list[int | None]:
+def ticks_of(teller: Teller, deployment: str = "nightly") -> list[int]:
     """The ticks that have runs, sorted."""
     return sorted(request_of(teller, run).fire_at or 0 for run in runs_of(teller, deployment))
 

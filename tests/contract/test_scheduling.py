@@ -313,7 +313,7 @@ def test_a_redeploy_repeats_and_forgets_nothing(teller: Teller, clock: FakeClock
     fire(teller)
     ticks = ticks_of(teller)
     assert 4 == len(ticks)
-    assert [600 * SECOND_US] * 3 == [later - earlier for earlier, later in pairwise(ticks)]  # type: ignore[operator]
+    assert [600 * SECOND_US] * 3 == [later - earlier for earlier, later in pairwise(ticks)]
 
 
 def test_a_tick_that_came_before_a_redeploy_and_was_not_fired_yet_is_fired(teller: Teller, clock: FakeClock) -> None:

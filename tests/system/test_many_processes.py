@@ -9,7 +9,7 @@ import pytest
 from tests.system.conftest import World
 
 CROWD = """
-import os, sys
+import os, sys, traceback
 from pathlib import Path
 sys.path.insert(0, {programs!r})
 import flows
@@ -27,11 +27,16 @@ for n in range({count}):
         try:
             code = 0 if flows.many(20) == 210 and flows.many_flows(3) == 6 else 2
             wiring.shut_down()
+        except BaseException:
+            code = 1
+            traceback.print_exc()
         finally:
             os._exit(code)
     children.append(pid)
 os.close(end)
-print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
+codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+print(codes)
+sys.exit(any(codes))  # then what they wrote to standard error is shown
 """
 
 

@@ -30,9 +30,9 @@ from penstock.core.errors import NotFound
 
 @click.group(cls=Group)
 def block() -> None:
-    """Saved configuration of outside systems, with secrets encrypted.
+    """Saved configuration of outside systems, with secrets.
 
-    A block is known by its type and name, as in `secret/api-key`. Code gets it with `Secret.load("api-key")`, or any block with
+    Secrets are kept encrypted. A block is known by its type and name, as in `secret/api-key`. Code gets it with `Secret.load("api-key")`, or any block with
     `Block.load("secret/api-key")`.
     """
 

@@ -9,7 +9,7 @@ from penstock.cli.session import Session, pass_session
 @click.command(cls=Command, examples=["penstock demo"])
 @pass_session
 def demo(session: Session) -> int:
-    """See it work: real taxi data from the web to a lake to a warehouse.
+    """Real taxi data, from the web to a lake to a warehouse.
 
     Needs the extra `lake`: pip install "penstock[lake]".
     """

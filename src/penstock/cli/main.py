@@ -21,13 +21,18 @@ PROGRAM = "penstock"
 COMPLETION_VARIABLE = "_PENSTOCK_COMPLETE"
 TRACEBACK_VARIABLE = "_PENSTOCK_TRACEBACK"
 
-RUN, LOOK, KEEP = "Run", "Look", "Set up"
+RUN, DEPLOY, LOOK, KEEP = "Run", "Deploy", "Look", "Set up"
 TABLE = MappingProxyType(
     {
         "run": Lazy("penstock.cli.run:run", RUN, "Run a flow from a file or module."),
         "resume": Lazy("penstock.cli.resume:resume", RUN, "Go on with a run from what it completed."),
-        "demo": Lazy(
-            "penstock.cli.demo:demo", RUN, "See it work: real taxi data from the web to a lake to a warehouse."
+        "demo": Lazy("penstock.cli.demo:demo", RUN, "Real taxi data, from the web to a lake to a warehouse."),
+        "init": Lazy("penstock.cli.init:init", DEPLOY, "Write a `penstock.yaml` to begin with."),
+        "deploy": Lazy(
+            "penstock.cli.deploy:deploy", DEPLOY, "Deploy flows: from `penstock.yaml`, or one flow as the options say."
+        ),
+        "deployment": Lazy(
+            "penstock.cli.deployment:deployment", DEPLOY, "Flows that run by themselves or when asked for."
         ),
         "flow": Lazy("penstock.cli.flow:flow", LOOK, "Flows that have run."),
         "flow-run": Lazy(
@@ -39,9 +44,7 @@ TABLE = MappingProxyType(
         "schedule": Lazy("penstock.cli.schedule:schedule", LOOK, "When schedules fire."),
         "sql": Lazy("penstock.cli.sql:sql", LOOK, "Ask the history in SQL, read-only."),
         "variable": Lazy("penstock.cli.variable:variable", KEEP, "Named values that flows read."),
-        "block": Lazy(
-            "penstock.cli.block:block", KEEP, "Saved configuration of outside systems, with secrets encrypted."
-        ),
+        "block": Lazy("penstock.cli.block:block", KEEP, "Saved configuration of outside systems, with secrets."),
         "notify": Lazy("penstock.cli.notify:notify", KEEP, "Who is told of runs that fail."),
         "concurrency-limit": Lazy(
             "penstock.cli.concurrency_limit:concurrency_limit", KEEP, "How much may happen at once, or in a time."

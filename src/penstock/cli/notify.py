@@ -21,7 +21,9 @@ from penstock.notifications import (
 
 @click.group(cls=Group)
 def notify() -> None:
-    """Who is told of runs that fail, or that come to any other state.
+    """Who is told of runs that fail.
+
+    Or of runs that come to any other state.
 
     An address is a URL of Apprise: `slack://...`, `mailto://...`, `discord://...`, `json://host/path` and a hundred more. It is a
     secret: it is encrypted, and shown without what is secret in it.

@@ -42,7 +42,8 @@ def run(
     """Run a flow from a file or module.
 
     The run is recorded, with no server. PATH is `folder/file.py` or `package.module`; FLOW may be left
-    out if there is only one. Ctrl-C records the run as CANCELLED.
+    out if there is only one, or one that is named like the file. What the flow returns is shown if it is
+    short. Ctrl-C records the run as CANCELLED.
     """
     import penstock  # lazy: the engine, 40 ms
 

@@ -4,7 +4,7 @@ import inspect
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from pathlib import Path
 from traceback import StackSummary, TracebackException
 from types import MappingProxyType
@@ -27,6 +27,7 @@ OUR_FRAMES = (
     "<frozen importlib",
     *(str(PACKAGE / floor) for floor in ("cli", "engine", "sdk", "orchestrator", "store")),
 )
+SHOWN_CHARACTERS_MAX = 200
 EXITS = MappingProxyType({StateType.COMPLETED: ExitCode.OK, StateType.CANCELLED: ExitCode.CANCELLED})
 
 parameter_option = click.option(
@@ -70,10 +71,17 @@ def split_assignments(assignments: Sequence[str]) -> dict[str, str]:
 
 def fit_texts(flow: "Flow[Any, Any]", parameters: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """Give parameters that are text by the flow's signature the text that was typed: `-p code=12` is not a number."""
+    return fit_to_schema(flow.parameters_schema, parameters, assignments)
+
+
+def fit_to_schema(
+    schema: Callable[[], Mapping[str, Any]], parameters: Mapping[str, Any], assignments: Sequence[str]
+) -> dict[str, Any]:
+    """The same by a JSON Schema of the parameters, which is only asked for where it matters."""
     fitted = dict(parameters)
     unsure = {k: text for k, text in split_assignments(assignments).items() if not isinstance(fitted[k], str)}
     if unsure:
-        properties = flow.parameters_schema().get("properties", {})
+        properties = schema().get("properties", {})
         for key, text in unsure.items():
             types = _types(properties.get(key, {}))
             if "string" in types and types <= {"string", "null"} and fitted[key] is not None:
@@ -108,11 +116,24 @@ def tell(session: Session, state: "State") -> ExitCode:
         if not isinstance(error, PenstockError):
             show_user_error(session, error)
         session.terminal.fail(f"Flow run `{state.run_name}` ended {state.name}: {state.message or error}")
+    elif returned := in_short(state.result()):
+        session.terminal.say(f"It returned {returned}")
     if state.run_id is not None:
         session.terminal.say(
             f"See it with: penstock flow-run inspect {shlex.quote(str(state.run_name))}", colour="bright_black"
         )
     return EXITS.get(state.type, ExitCode.FAILED)
+
+
+def in_short(value: Any) -> str:
+    """A value as Python writes it, on one line; nothing if that is long, or says no more than that there is one."""
+    if value is None or (isinstance(value, Sized) and len(value) > SHOWN_CHARACTERS_MAX):
+        return ""
+    try:
+        text = repr(value)
+    except Exception:  # a user's `__repr__` may do anything
+        return ""
+    return text if len(text) <= SHOWN_CHARACTERS_MAX and text.isprintable() else ""
 
 
 def show_user_error(session: Session, error: BaseException) -> None:

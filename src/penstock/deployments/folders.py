@@ -52,6 +52,11 @@ def digest_of_folder(folder: Path) -> str | None:
     return digest.hexdigest()
 
 
+def list_python_files(folder: Path) -> list[str]:
+    """The Python files in a folder as paths within it, sorted; not all of them if there are too many."""
+    return sorted(path for path in islice(_walk(folder), FILES_MAX) if path)
+
+
 def _walk(folder: Path) -> Iterator[str]:
     """The paths of Python files within a folder; too many, as well, if there are too many folders to look into."""
     for count, (place, folders, files) in enumerate(os.walk(folder)):

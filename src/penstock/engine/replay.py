@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +57,18 @@ def is_alive(folder: Path, writer_id: str, *, host: str | None) -> bool:
     return False
 
 
-def sweep(folder: Path, orchestrator: Orchestrator, *, target: str) -> list[str]:
+def sweep(
+    folder: Path,
+    orchestrator: Orchestrator,
+    *,
+    target: str,
+    say: Callable[["JournalHeader"], str | None] = lambda _: None,
+) -> list[str]:
     """Ingest what dead writers of this host left for `target`, mark their unfinished runs CRASHED, remove their files.
 
     A file that the store cannot take, because the database is another one than it was or the file is damaged, stays.
-    Returns the runs that were marked. Many processes may sweep at once: each file is done by one.
+    `say` knows of how a writer's process ended, if anybody does. Returns the runs that were marked. Many processes may
+    sweep at once: each file is done by one.
     """
     crashed: list[str] = []
     try:
@@ -72,7 +79,7 @@ def sweep(folder: Path, orchestrator: Orchestrator, *, target: str) -> list[str]
         path = folder / name
         with _claimed(path) as claimed:
             if claimed:
-                crashed += _finish(path, orchestrator, target=target)
+                crashed += _finish(path, orchestrator, target=target, say=say)
     return crashed
 
 
@@ -163,7 +170,9 @@ def _claimed(path: Path) -> Iterator[bool]:
         os.close(fd)
 
 
-def _finish(path: Path, orchestrator: Orchestrator, *, target: str) -> list[str]:
+def _finish(
+    path: Path, orchestrator: Orchestrator, *, target: str, say: Callable[[JournalHeader], str | None]
+) -> list[str]:
     try:
         header, records = read_journal(path)
     except JournalCorrupt:
@@ -185,7 +194,7 @@ def _finish(path: Path, orchestrator: Orchestrator, *, target: str) -> list[str]
     closed = bool(fresh) and isinstance(fresh[-1][1], WriterClosed)
     crashed: list[str] = []
     if not closed:
-        message = f"Process {header.pid} on {header.host} ended without a final word."
+        message = say(header) or f"Process {header.pid} on {header.host} ended without a final word."
         crashed = list(orchestrator.ask(MarkCrashed(writer_id=header.writer, message=message), principal))  # type: ignore[arg-type]
     if whole:
         path.unlink(missing_ok=True)

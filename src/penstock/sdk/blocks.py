@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 import pydantic
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
 
 from penstock.blockverbs import GetBlock, RegisterBlockType, RemoveBlock, SaveBlock
@@ -120,7 +121,7 @@ class Block(BaseModel):
         if cls is Block:
             raise InvalidDefinition("Block is the base of blocks, not one: derive a class from it.")
         try:
-            schema = cls.model_json_schema()
+            schema = cls.model_json_schema(schema_generator=_Describing)
         except pydantic.PydanticUserError as error:
             raise InvalidDefinition(f"The fields of {cls.__name__} cannot be described: {error.message}") from error
         orchestrator, principal = current_ports()
@@ -170,6 +171,14 @@ class Block(BaseModel):
         except ValueError as error:
             raise InvalidDefinition(str(error)) from error
         return name
+
+
+class _Describing(GenerateJsonSchema):
+    """Says nothing of defaults that are no JSON, such as a secret's: the schema leaves them out."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
 
 class Secret(Block):

@@ -55,6 +55,39 @@ def resume_flow(subject: AnyFlow, run_id: str, *, allow_code_change: bool, retur
     return _drive(replace(launch, taken=taken, recorded=recorded, code_changed=changed), return_state=return_state)
 
 
+def run_claimed(
+    subject: AnyFlow, run: FlowRun, *, claim: int, anew: bool, on_taken: Callable[[RunTaken], None] = lambda _: None
+) -> Any:
+    """Run what a worker claimed, in the process that it started for that: as `resume_flow` does, or all of it `anew`.
+
+    Changed code is gone on with: nobody is there to ask, and what changed runs again. Raises `RunNotResumable` if the claim
+    does not hold any more.
+    """
+    if run.flow_name != subject.name:
+        raise RunNotResumable(
+            f"The deployment is of flow `{run.flow_name}`, and its entrypoint leads to `{subject.name}`."
+        )
+    services = wiring.services()
+    results = services.open_results(subject.options.result_storage, False)
+    named = restore(run.parameters or {}, results.get)
+    version = code_version_of(subject.fn)
+    request = TakeFlowRun(
+        id=run.id, writer=services.journal.hello(), holder_alive=False, code_version=version, claim=claim
+    )
+    taken = services.orchestrator.ask(request, services.principal)
+    again = taken.run.epoch > 1 and not anew
+    on_taken(taken)
+    launch = make_launch(subject, services, named, run_id=run.id, name=run.name)
+    launch = replace(
+        launch,
+        tags=launch.tags | frozenset(run.tags),
+        taken=taken,
+        recorded=list_recorded(services, run.id) if again else {},
+        code_changed=again and run.code_version not in (None, version),
+    )
+    return _drive(launch, return_state=True)
+
+
 def make_launch(
     subject: AnyFlow, services: Services, named: Mapping[str, Any], *, run_id: RunId, name: str | None = None
 ) -> Launch:

@@ -17,7 +17,7 @@ class FlowNotLoadable(PenstockError):
 
 
 def load_flow(entrypoint: str) -> Flow[Any, Any]:
-    """Load a flow. Without `:function`, the only flow that the file or module defines.
+    """Load a flow. Without `:function`, the only flow that the file or module defines, or the one that is named like it.
 
     Raises `FlowNotLoadable`, naming the file and what went wrong, and `NotFound` if it has no such flow.
     """
@@ -25,23 +25,28 @@ def load_flow(entrypoint: str) -> Flow[Any, Any]:
     module = load_module(target)
     flows = _flows_of(module)
     if name is None:
-        if len(flows) == 1:
-            return next(iter(flows.values()))
-        if not flows:
-            raise FlowNotLoadable(f"{target} defines no flow. Decorate a function with @flow.")
-        raise FlowNotLoadable(
-            f"{target} defines {len(flows)} flows; say which: {', '.join(f'{target}:{key}' for key in flows)}."
-        )
+        return _choose(flows, target, module)
     found: Any = module  # attributes of a user's module
     for part in name.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, Flow):
         found = next((flow for flow in flows.values() if flow.name == name), None)
     if found is None:
-        near = get_close_matches(name, [*flows, *(flow.name for flow in flows.values())])
+        near = get_close_matches(name, dict.fromkeys([*flows, *(flow.name for flow in flows.values())]))
         raise NotFound(f"flow in {target}", name, near=near)
     chosen: Flow[Any, Any] = found
     return chosen
+
+
+def _choose(flows: dict[str, Flow[Any, Any]], target: str, module: ModuleType) -> Flow[Any, Any]:
+    """The flow that is meant where none is named."""
+    if not flows:
+        raise FlowNotLoadable(f"{target} defines no flow. Decorate a function with @flow.")
+    own = module.__name__.rpartition(".")[2]
+    if len(flows) > 1 and own not in flows:
+        several = ", ".join(f"{target}:{key}" for key in flows)
+        raise FlowNotLoadable(f"{target} defines {len(flows)} flows, none of them named {own}; say which: {several}.")
+    return flows.get(own) or next(iter(flows.values()))
 
 
 def list_flows_in(target: str) -> list[Flow[Any, Any]]:

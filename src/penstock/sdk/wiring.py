@@ -152,6 +152,11 @@ def following(run_id: RunId) -> Iterator[Callable[[float], None]]:
         news.close()
 
 
+def principal_of(settings: Settings) -> Principal:
+    """Who asks on behalf of this process."""
+    return Principal(workspace=settings.workspace)
+
+
 def result_store() -> ResultStore:
     """The result storage of the current settings."""
     return _open_results(load_settings(), None, strict=False)
@@ -262,11 +267,6 @@ def _console(settings: Settings) -> Console:
     )
 
 
-def _notify(settings: Settings, orchestrator: Orchestrator, console: Console) -> None:
-    """Tell whoever wants to know of runs that ended; a server does that by itself. Never fails a run.
-
-    Where nobody wants to know this is one look-up, 0.1 ms of the 5 to 10 that a run takes.
-    """
 def _after_run(settings: Settings, orchestrator: Orchestrator, console: Console) -> None:
     """What a server does by itself, and the process of a run where there is none: notifications, retention."""
     _notify(settings, orchestrator, console)
@@ -280,6 +280,11 @@ def _after_run(settings: Settings, orchestrator: Orchestrator, console: Console)
         console.line(30, "Penstock", f"Old runs were not removed: {error}")
 
 
+def _notify(settings: Settings, orchestrator: Orchestrator, console: Console) -> None:
+    """Tell whoever wants to know of runs that ended; a server does that by itself. Never fails a run.
+
+    Where nobody wants to know this is one look-up, 0.1 ms of the 5 to 10 that a run takes.
+    """
     if settings.api_url:
         return
     from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, loaded with the store

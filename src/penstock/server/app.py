@@ -48,17 +48,25 @@ def create_app(
     door: Door | None = None,
     metrics: Metrics | None = None,
     feed: Feed | None = None,
+    desk: ClaimDesk | None = None,
     settings: Settings | None = None,
 ) -> ASGIApp:
     """The server's ASGI application over an orchestrator, which stays the caller's to close."""
     metrics, door = metrics or Metrics(), door or Door()
     api = create_api(
-        orchestrator, door=door, metrics=metrics, feed=feed or Feed(orchestrator), settings=settings or Settings()
+        orchestrator,
+        door=door,
+        metrics=metrics,
+        feed=feed or Feed(orchestrator),
+        desk=desk or ClaimDesk(orchestrator),
+        settings=settings or Settings(),
     )
     return Doorway(api, door=door, metrics=metrics)
 
 
-def create_api(orchestrator: Orchestrator, *, door: Door, metrics: Metrics, feed: Feed, settings: Settings) -> FastAPI:
+def create_api(
+    orchestrator: Orchestrator, *, door: Door, metrics: Metrics, feed: Feed, desk: ClaimDesk, settings: Settings
+) -> FastAPI:
     """The routes without the guard."""
     app = FastAPI(
         title="Penstock",
@@ -72,7 +80,7 @@ def create_api(orchestrator: Orchestrator, *, door: Door, metrics: Metrics, feed
     app.include_router(_about(orchestrator, door, metrics), prefix="/api")
     app.include_router(journals.make_router(orchestrator, metrics), prefix="/api")
     app.include_router(routes.make_router(orchestrator), prefix="/api")
-    app.include_router(claiming.make_router(ClaimDesk(orchestrator)), prefix="/api")
+    app.include_router(claiming.make_router(desk), prefix="/api")
     app.include_router(launching.make_router(orchestrator, settings, door), prefix="/api")
     app.include_router(downloads.make_router(orchestrator), prefix="/api")
     app.include_router(streams.make_router(feed, metrics), prefix="/api")

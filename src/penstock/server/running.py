@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from penstock.engine.replay import is_alive
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.sdk.wiring import SystemClock, make_home, open_keys, result_store, target_of
 from penstock.server.app import create_app
+from penstock.server.claiming import ClaimDesk
 from penstock.server.feed import Feed
 from penstock.server.guard import Door, is_loopback
 from penstock.server.listening import Listening, check_exposure, server_file
@@ -30,6 +31,7 @@ from penstock.services.scheduler import make_scheduling_units
 from penstock.services.units import Aside, Services, Unit
 from penstock.settings import Settings
 from penstock.store import open_store
+from penstock.work import CLAIM_SECONDS
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 2
@@ -55,8 +57,8 @@ def serve(
         orchestrator = open_orchestrator(settings)
         stack.callback(orchestrator.close)
         services = make_services(settings, orchestrator) if with_services else Services([])
-        feed = Feed(orchestrator, listen=orchestrator.listen)
-        app = create_app(orchestrator, door=_door(settings, host), feed=feed, settings=settings)
+        feed, desk = Feed(orchestrator, listen=orchestrator.listen), ClaimDesk(orchestrator)
+        app = create_app(orchestrator, door=_door(settings, host), feed=feed, desk=desk, settings=settings)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -68,7 +70,7 @@ def serve(
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             ),
             on_ready=lambda: on_ready(said),
-            on_stop=feed.close,
+            on_stop=[feed.close, desk.close],
         )
         services.start()
         stack.callback(services.stop)
@@ -96,7 +98,9 @@ def make_units(settings: Settings, orchestrator: LocalOrchestrator) -> list[Unit
 
 def make_services(settings: Settings, orchestrator: LocalOrchestrator) -> Services:
     """The units of a server; those that schedule are not to wait for the others."""
-    return Services(make_units(settings, orchestrator), prompt=make_scheduling_units(orchestrator))
+    return Services(
+        make_units(settings, orchestrator), prompt=make_scheduling_units(orchestrator, patience_seconds=CLAIM_SECONDS)
+    )
 
 
 def run_services(settings: Settings) -> Services:
@@ -110,7 +114,7 @@ def run_services(settings: Settings) -> Services:
 class _Server(uvicorn.Server):
     """Says when it is ready, and when it is about to stop."""
 
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], on_stop: Callable[[], None]):
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], on_stop: Sequence[Callable[[], None]]):
         super().__init__(config)
         self._on_ready, self._on_stop = on_ready, on_stop
 
@@ -120,7 +124,8 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stop()  # live streams would keep it waiting
+        for stop in self._on_stop:  # live streams, and workers that wait, would keep it waiting
+            stop()
         await super().shutdown(sockets)
 
 

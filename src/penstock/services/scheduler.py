@@ -3,7 +3,8 @@
 Any number of servers, workers and serving processes over one database may run these at once.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.ports import Orchestrator
@@ -73,20 +74,31 @@ class Deadlines:
 
 @dataclass(slots=True)
 class LostClaims:
-    """Lets runs wait again whose worker was lost before it started them, and marks those that are late."""
+    """Lets runs wait again whose worker was lost before it started them, and marks those that are late.
+
+    A server that was away heard of no worker: with `patience_seconds` nothing is judged before it has listened so long.
+    """
 
     orchestrator: Orchestrator
     name: str = "lost claims"
     interval_seconds: float = REAP_SECONDS
+    patience_seconds: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
 
     def run_once(self) -> int:
         """Look whose lease has ended."""
+        if time.monotonic() - self.begun < self.patience_seconds:
+            return 0
         return self.orchestrator.ask(ReapClaims())
 
 
-def make_scheduling_units(orchestrator: Orchestrator) -> list[Unit]:
-    """The units of a server. They are to have a thread of their own: a tick waits for nobody."""
-    return [Scheduler(orchestrator), Backfills(orchestrator), Deadlines(orchestrator), LostClaims(orchestrator)]
+def make_scheduling_units(orchestrator: Orchestrator, *, patience_seconds: float = 0.0) -> list[Unit]:
+    """The units of a server. They are to have a thread of their own: a tick waits for nobody.
+
+    `patience_seconds`: how long those listen first who may have been away while workers asked for them.
+    """
+    lost = LostClaims(orchestrator, patience_seconds=patience_seconds)
+    return [Scheduler(orchestrator), Backfills(orchestrator), Deadlines(orchestrator), lost]
 
 
 def make_embedded_services(

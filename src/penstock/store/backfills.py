@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, literal_column, select, update
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid
 from penstock.core.ids import RunId, definition_id, parse_id, time_ordered_id
@@ -39,6 +39,8 @@ CONCURRENCY_MAX = 1_000
 RUNS_PER_PASS = 500
 BACKFILLS_PER_PASS = 100
 RUNNING, PAUSED, CANCELLED, DONE = "running", "paused", "cancelled", "done"
+_IS_RUNNING = backfill.c.status == literal_column("'running'")
+"""Said so that SQLite sees that the index of running ones will do."""
 ACTIONS: Mapping[str, str] = {"pause": PAUSED, "resume": RUNNING, "cancel": CANCELLED}
 
 b, d, r, a = backfill.c, deployment.c, flow_run.c, run_request.c
@@ -299,7 +301,7 @@ def advance(store: Store, *, actor: str) -> int:
     """Answer `AdvanceBackfills`: fill up what has room, one backfill a transaction."""
     with store.read() as connection:
         running = connection.execute(
-            select(b.seq).where(b.status == RUNNING).order_by(b.seq).limit(BACKFILLS_PER_PASS)
+            select(b.seq).where(_IS_RUNNING).order_by(b.seq).limit(BACKFILLS_PER_PASS)
         ).scalars()
         seqs = list(running)
         full = {seq for seq in seqs if not _room(connection, seq)}

@@ -1,7 +1,7 @@
 """Deployments and their versions: a version never changes, and a deployment is what its current version says."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, select, update
@@ -11,7 +11,7 @@ from penstock.core.errors import NotFound, RequestInvalid
 from penstock.core.ids import time_ordered_id
 from penstock.core.json_schemas import check_schema
 from penstock.core.templates import check_templates
-from penstock.ports import Page
+from penstock.ports import FlowRun, Page
 from penstock.scheduling import (
     DeleteDeployment,
     Deployment,
@@ -106,8 +106,7 @@ def list_deployments(store: Store, request: ListDeployments, workspace: str) -> 
     limit = clamp(request.limit)
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
-        # The condition on the flow's workspace lets the flows' names give the order.
-        conditions = [flow.c.workspace_id == workspace_id, d.workspace_id == workspace_id]
+        conditions = [flow.c.workspace_id == workspace_id, d.workspace_id == flow.c.workspace_id]
         if request.flow_name is not None:
             conditions.append(flow.c.name == request.flow_name)
         if request.work_pool is not None:
@@ -122,9 +121,10 @@ def list_deployments(store: Store, request: ListDeployments, workspace: str) -> 
             after = (flow.c.name > flow_name) | ((flow.c.name == flow_name) & (d.name > name))
             conditions += [flow.c.name >= flow_name, after]
         rows = connection.execute(
-            _select(store.now_us(connection)).where(*conditions).order_by(flow.c.name, d.name).limit(limit + 1)
+            _select(by_flow=True).where(*conditions).order_by(flow.c.name, d.name).limit(limit + 1)
         ).all()
-        shown = {item.id: item for item in _to_deployments(connection, rows[:limit])}
+        now = store.now_us(connection)
+        shown = {item.id: item for item in _to_deployments(connection, rows[:limit], now=now)}
     return make_page(rows, limit, item=lambda row: shown[row.id], keys=lambda row: (row.flow_name, row.name))
 
 
@@ -306,31 +306,37 @@ def _add_version(connection: Connection, seq: int, number: int, spec: Deployment
 
 
 def read_deployments(connection: Connection, *conditions: ColumnElement[bool], now: int) -> list[Deployment]:
-    """Deployments with schedules and last runs: three statements, however many there are."""
-    return _to_deployments(connection, connection.execute(_select(now).where(*conditions)).all())
+    """Deployments with schedules and last runs: four statements, however many there are."""
+    return _to_deployments(connection, connection.execute(_select().where(*conditions)).all(), now=now)
 
 
-def _select(now: int) -> Select[Any]:
-    r = flow_run.c
-    mine = and_(r.flow_seq == d.flow_seq, r.deployment == d.name, r.deployment.is_not(None), r.start_at <= now)
-    last = select(r.seq).where(mine).order_by(r.start_at.desc(), r.seq.desc()).limit(1).scalar_subquery()
+def _select(*, by_flow: bool = False) -> Select[Any]:
+    # With the sum SQLite cannot look flows up by their numbers: it goes by flows' names, and by those of each one's deployments.
+    of_flow = d.flow_seq == (flow.c.seq + 0 if by_flow else flow.c.seq)
     return (
         select(
             d.seq, d.id, d.name, d.version, d.paused, d.created_at, d.updated_at, d.changed,
-            flow.c.name.label("flow_name"), v.spec, last.label("last_seq"),
+            flow.c.name.label("flow_name"), v.spec,
         )
-        .join(flow, flow.c.seq == d.flow_seq)
+        .join(flow, of_flow)
         .join(deployment_version, and_(v.deployment_seq == d.seq, v.number == d.version))
     )  # fmt: skip
 
 
-def _to_deployments(connection: Connection, rows: Sequence[Row[Any]]) -> list[Deployment]:
-    schedules = read_schedules(connection, [row.seq for row in rows])
-    last = [row.last_seq for row in rows if row.last_seq is not None]
-    runs = {}
-    if last:
-        found = connection.execute(select_flow_runs().where(flow_run.c.seq.in_(last)))
-        runs = {row.seq: to_flow_run(row) for row in found}
+def _last_runs(connection: Connection, seqs: Sequence[int], now: int) -> Mapping[int, FlowRun]:
+    """The last run that was due of each deployment."""
+    r = flow_run.c
+    mine = and_(r.flow_seq == d.flow_seq, r.deployment == d.name, r.deployment.is_not(None), r.start_at <= now)
+    last = select(r.seq).where(mine).order_by(r.start_at.desc(), r.seq.desc()).limit(1).scalar_subquery()
+    newest = {row.seq: row.last for row in connection.execute(select(d.seq, last.label("last")).where(d.seq.in_(seqs)))}
+    found = connection.execute(select_flow_runs().where(r.seq.in_([run for run in newest.values() if run is not None])))
+    runs = {row.seq: to_flow_run(row) for row in found}
+    return {seq: runs[run] for seq, run in newest.items() if run in runs}
+
+
+def _to_deployments(connection: Connection, rows: Sequence[Row[Any]], *, now: int) -> list[Deployment]:
+    seqs = [row.seq for row in rows]
+    schedules, runs = read_schedules(connection, seqs), _last_runs(connection, seqs, now)
     return [
         Deployment(
             id=row.id,
@@ -342,7 +348,7 @@ def _to_deployments(connection: Connection, rows: Sequence[Row[Any]]) -> list[De
             paused=row.paused,
             created_at=row.created_at,
             updated_at=row.updated_at,
-            last_run=runs.get(row.last_seq),
+            last_run=runs.get(row.seq),
             changed=row.changed,
         )
         for row in rows

@@ -113,6 +113,11 @@ class Keys:
             file.flush()
             os.fsync(fd)
         os.replace(fresh, self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # before anything is sealed with a key that power loss could take
+        finally:
+            os.close(folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,0 +1,203 @@
+"""The process that warm runs are forked from: `python -m penstock.workers.zygote FD`.
+
+It has one thread, has imported the engine and the flow's module, and has opened no connection: what it hands on is memory alone.
+It forks a child for each run (or one that runs several, one after another), and tells its worker how each ended. Once a file
+that it imported has changed it forks no more: the worker starts a new one.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.scheduling import DeploymentSpec
+from penstock.wire import decoder
+from penstock.workers.execute import Loaded, find_job, load, run_job
+
+MESSAGE_BYTES_MAX = 256 * 1024
+Stamp = tuple[int, int]
+
+
+def main(fd: int) -> int:
+    """Serve until the worker closes the line."""
+    line = socket.socket(fileno=fd)
+    said = receive(line)
+    if said is None:
+        return 0
+    message, _ = said
+    spec: DeploymentSpec = decoder(DeploymentSpec)(message["spec"])
+    _import_engine()
+    known = set(sys.modules)
+    loaded = load(spec, working_dir=message["working_dir"])
+    if loaded.flow is None or threading.active_count() > 1:
+        why = "its code cannot be loaded" if loaded.flow is None else "its module starts threads as it is imported"
+        send(line, {"cold": why})
+        return 0
+    stamps = _stamp_files(set(sys.modules) - known)
+    gc.collect()
+    gc.freeze()  # what is here already is never moved about, so that the forks go on sharing it
+    try:
+        _Zygote(line, loaded, stamps).serve()
+    except BrokenPipeError:  # the worker died: nobody wants to hear of ends
+        return 0
+    return 0
+
+
+class _Zygote:
+    def __init__(self, line: socket.socket, loaded: Loaded, stamps: Mapping[str, Stamp]):
+        self._line, self._loaded, self._stamps = line, loaded, stamps
+        self._keys: dict[int, str] = {}
+        self._wake, wake_in = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(wake_in, False)
+        signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def serve(self) -> None:
+        """Fork until the worker is through; then wait for those that go on, to tell of their ends."""
+        send(self._line, {"ready": os.getpid()})
+        open_ = True
+        while open_ or self._keys:
+            asked: list[Any] = [self._wake, self._line] if open_ else [self._wake]
+            ready, _, _ = select.select(asked, [], [])
+            if self._wake in ready:
+                self._drain()
+                self._reap()
+            if self._line in ready:
+                said = receive(self._line)
+                if said is None:
+                    open_ = False
+                else:
+                    self._begin(*said)
+
+    def _begin(self, message: dict[str, Any], fds: list[int]) -> None:
+        if _are_stale(self._stamps):
+            send(self._line, {"stale": message["key"]})
+            for fd in fds:
+                os.close(fd)
+            return
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                code = self._run_child(message, fds)
+            except BaseException as error:
+                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            finally:
+                os._exit(code)
+        self._keys[pid] = message["key"]
+        for fd in fds:
+            os.close(fd)
+        send(self._line, {"started": message["key"], "pid": pid})
+
+    def _run_child(self, message: dict[str, Any], fds: list[int]) -> int:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        self._line.close()
+        os.dup2(fds[0], 1)
+        os.dup2(fds[0], 2)
+        os.close(fds[0])
+        gc.unfreeze()
+        if len(fds) == 1:
+            return run_job(find_job(message["run"], message["claim"]), self._loaded)
+        return self._run_several(message, socket.socket(fileno=fds[1]))
+
+    def _run_several(self, message: dict[str, Any], line: socket.socket) -> int:
+        """Run one after another, for as long as the worker keeps the line open."""
+        from penstock.sdk import wiring  # lazy: the engine, loaded by now
+
+        try:
+            while True:
+                code = run_job(find_job(message["run"], message["claim"]), self._loaded, keep=True)
+                send(line, {"done": message["run"], "code": code})
+                said = receive(line)
+                if said is None:
+                    return 0
+                message = said[0]
+        finally:
+            wiring.shut_down()
+
+    def _drain(self) -> None:
+        try:
+            while os.read(self._wake, 4096):
+                pass
+        except BlockingIOError:
+            return
+
+    def _reap(self) -> None:
+        while self._keys:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            key = self._keys.pop(pid, None)
+            if key is not None:
+                send(self._line, {"ended": key, "code": os.waitstatus_to_exitcode(status)})
+
+
+# ---- Messages ---------------------------------------------------------------------------------------------------
+
+
+def send(line: socket.socket, message: Mapping[str, Any], fds: tuple[int, ...] = ()) -> None:
+    """Send a message whole, with descriptors."""
+    socket.send_fds(line, [json.dumps(message).encode()], list(fds))
+
+
+def receive(line: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The next message and its descriptors; none if the other side has gone."""
+    try:
+        content, fds, _, _ = socket.recv_fds(line, MESSAGE_BYTES_MAX, 2)
+    except ConnectionError:
+        return None
+    return (json.loads(content), fds) if content else None
+
+
+# ---- What was imported ------------------------------------------------------------------------------------------
+
+
+def _import_engine() -> None:
+    """What every run needs, so that no fork imports it."""
+    import penstock.engine.slots
+    import penstock.orchestrator.local
+    import penstock.orchestrator.scheduling
+    import penstock.sdk.calls
+    import penstock.sdk.launching
+    import penstock.store.claims  # noqa: F401 - lazy: imported for the forks
+
+
+def _stamp_files(names: set[str]) -> dict[str, Stamp]:
+    """The files of modules outside of the installation, as they are now."""
+    own = (sys.prefix, sys.base_prefix)
+    stamps = {}
+    for name in names:
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(path, str) and not path.startswith(own) and (stamp := _stamp(path)) is not None:
+            stamps[path] = stamp
+    return stamps
+
+
+def _are_stale(stamps: Mapping[str, Stamp]) -> bool:
+    return any(_stamp(path) != stamp for path, stamp in stamps.items())
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
