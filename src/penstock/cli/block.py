@@ -32,8 +32,8 @@ from penstock.core.errors import NotFound
 def block() -> None:
     """Saved configuration of outside systems, with secrets.
 
-    Secrets are kept encrypted. A block is known by its type and name, as in `secret/api-key`. Code gets it with `Secret.load("api-key")`, or any block with
-    `Block.load("secret/api-key")`.
+    Secrets are kept encrypted. A block is known by its type and name, as in `secret/api-key`. Code gets it with
+    `Secret.load("api-key")`, or any block with `Block.load("secret/api-key")`.
     """
 
 

@@ -155,8 +155,10 @@ def _choose(
             raise click.UsageError("A PATH is deployed under one name: say one -n.")
         name = names[0] if names else "default"
         there = next((entry for entry in known if entry.name == name and entry.entrypoint == entrypoint), None)
-        steps = {} if project is None else {"build": project.build, "push": project.push, "pull": project.pull}
-        return [there or Entry(name=name, entrypoint=entrypoint, **steps)]
+        entry = Entry(name=name, entrypoint=entrypoint)
+        if project is not None:
+            entry = replace(entry, build=project.build, push=project.push, pull=project.pull)
+        return [there or entry]
     if names:
         if project is None:
             raise click.UsageError(

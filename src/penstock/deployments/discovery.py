@@ -11,7 +11,7 @@ BYTES_READ_MAX = 1_000_000
 
 def find_flows(folder: Path) -> list[str]:
     """Entrypoints of the functions that `@flow` decorates, as `path/file.py:function`; files that cannot be read have none."""
-    found = []
+    found: list[str] = []
     for path in list_python_files(folder)[:FILES_READ_MAX]:
         try:
             if (folder / path).stat().st_size > BYTES_READ_MAX:
@@ -20,9 +20,11 @@ def find_flows(folder: Path) -> list[str]:
             tree = ast.parse(content) if "flow" in content else None
         except (OSError, ValueError, SyntaxError):
             continue
-        for node in tree.body if tree is not None else ():
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_is_flow, node.decorator_list)):
-                found.append(f"{Path(path).as_posix()}:{node.name}")
+        found += [
+            f"{Path(path).as_posix()}:{node.name}"
+            for node in (tree.body if tree is not None else ())
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_is_flow, node.decorator_list))
+        ]
     return found
 
 

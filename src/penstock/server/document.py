@@ -6,6 +6,7 @@ from pathlib import Path
 
 from penstock.ports import LOCAL, Principal, R, Request
 from penstock.server.app import create_api
+from penstock.server.claiming import ClaimDesk
 from penstock.server.feed import Feed
 from penstock.server.guard import Door
 from penstock.server.metrics import Metrics
@@ -25,7 +26,12 @@ class _Nobody:
 def openapi_text() -> str:
     """The document as the file holds it."""
     document = create_api(
-        _Nobody(), door=Door(), metrics=Metrics(), feed=Feed(_Nobody()), settings=Settings()
+        _Nobody(),
+        door=Door(),
+        metrics=Metrics(),
+        feed=Feed(_Nobody()),
+        desk=ClaimDesk(_Nobody()),
+        settings=Settings(),
     ).openapi()
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
