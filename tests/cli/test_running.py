@@ -210,7 +210,7 @@ def two_flows(path: Path, second: str, returned: str = "None") -> str:
 
 def test_of_several_flows_the_one_named_like_the_file_runs(cli: Cli, tmp_path: Path) -> None:
     cli.ok("run", two_flows(tmp_path / "taxi_etl.py", "taxi_etl"))
-    assert "taxi-etl" == newest(cli)["flow_name"]
+    assert "taxi-etl" == newest(cli)["flow"]["name"]
 
 
 def test_several_flows_of_other_names_are_listed(cli: Cli, tmp_path: Path) -> None:

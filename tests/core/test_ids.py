@@ -73,7 +73,7 @@ def test_a_calls_id_stays_what_it_was_in_the_first_release() -> None:
     assert "018bcfe568009d98955ccf5c1f4ad9e3" == call_id(run_id, b"|etl.fetch|(1,){}|0")
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0")), min_size=1, max_size=4))
+@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")), min_size=1, max_size=4))
 def test_a_definition_is_known_by_all_of_its_names(names: list[str]) -> None:
     assert definition_id(*names) == definition_id(*names)
     assert definition_id(*names) != definition_id(*names, "")

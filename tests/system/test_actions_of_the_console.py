@@ -134,7 +134,8 @@ def test_changed_code_is_resumed_only_where_that_is_allowed(place: Place) -> Non
 def test_parameters_that_do_not_fit_are_a_failed_run_that_says_so(place: Place) -> None:
     place.run_program()
     (first,) = place.runs()
-    assert 200 == place.post(first, "rerun", parameters={"months": "many"}).status_code
+    answer = place.post(first, "rerun", parameters={"months": "many"})
+    assert 200 == answer.status_code, answer.text
     (failed,) = until(lambda: [run for run in place.runs() if run["state"]["type"] == "FAILED"], "the failed run")
     assert "months" in failed["state"]["message"]
 

@@ -357,6 +357,11 @@ class TaskCall:
         run.going_on.discard(self)
         return True
 
+    def seen_undone(self, *, reason: str, message: str, at: int) -> None:
+        """Journal that what this task run did was undone after its end, which changes what its end is called."""
+        self.last_words = None
+        self.seen(StateType.COMPLETED.value, "RolledBack", reason=reason, message=message, ended_at=at)
+
     def repeat_last_words(self) -> None:
         """Say the end again if its thread was struck before it knew that it was journaled: a snapshot may come twice."""
         if self in self.run.going_on and self.last_words is not None:

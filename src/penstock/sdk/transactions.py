@@ -152,13 +152,7 @@ class Transaction:
     def _mark_rolled_back(self, call: TaskCall, state: State) -> None:
         state.name, state.reason, state.result_reference = "RolledBack", Reason.ROLLED_BACK, None
         now = self._run.services.clock.now_us()
-        call.seen(
-            StateType.COMPLETED.value,
-            "RolledBack",
-            reason=Reason.ROLLED_BACK,
-            message="Its transaction failed.",
-            ended_at=now,
-        )
+        call.seen_undone(reason=Reason.ROLLED_BACK, message="Its transaction failed.", at=now)
 
     def _call(self, hooks: Sequence[Callable[..., Any]]) -> None:
         for hook in hooks:

@@ -41,6 +41,10 @@ class RerunBody(Model):
     parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters that differ from the recorded.")
 
 
+LOG_OF_A_RUN = "| Flow run '"
+"""In the output of a process that made a run, even one that failed before it began: whose state tells the rest."""
+
+
 class Launched(Model):
     """A process was started."""
 
@@ -110,6 +114,6 @@ def start(settings: Settings, run: FlowRun, arguments: list[str]) -> Launched:
     except subprocess.TimeoutExpired:
         return Launched(pid=process.pid, log=str(log))
     said = log.read_text(errors="replace")
-    if code == 2 or (code and "Beginning flow run" not in said):
+    if code == 2 or (code and LOG_OF_A_RUN not in said):
         raise RunNotResumable(f"The run did not start: {said[-TOLD_CHARACTERS_MAX:].strip()}")
     return Launched(pid=process.pid, log=str(log))
