@@ -38,6 +38,8 @@ class Ending:
     """What that means, in a sentence."""
     output: str = ""
     """The last that it printed."""
+    never_began: bool = False
+    """Whether nothing was ever started: no image, no room, a job that the platform refuses. Then the run failed, nothing crashed."""
 
     @property
     def is_clean(self) -> bool:

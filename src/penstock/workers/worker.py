@@ -192,8 +192,7 @@ class Worker:
             handle = self._infrastructure.start(claimed)
         except Exception as error:  # whatever it is, it is this run's, and the worker goes on
             message = str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
-            self._tell(f"Run `{run.name}` of `{run.flow_name}` could not be started: {message}")
-            self._say_end(claimed, RunState.of("Failed", at=0, message=f"It could not be started: {message}"))
+            self._say_unstartable(claimed, message)
             return
         variables = {**claimed.request.spec.job_variables, **claimed.request.job_variables}
         grace = variables.get("grace_seconds", GRACE_SECONDS)
@@ -256,6 +255,9 @@ class Worker:
             self._tell(f"The process of run `{run.name}` has ended.")
             self._say_end(started.claimed, None)
             return
+        if ending.never_began:
+            self._say_unstartable(started.claimed, ending.message)
+            return
         message = ending.message
         if started.cancelled_at is not None:
             message = "Cancelled; its process was killed." if started.killed else "Cancelled; its process was ended."
@@ -272,6 +274,10 @@ class Worker:
                 self._tell(str(error))
         state = RunState(StateType.CRASHED, "Crashed", 0, Reason.PROCESS_DIED, message)
         self._say_end(started.claimed, state)
+
+    def _say_unstartable(self, claimed: ClaimedRun, why: str) -> None:
+        self._tell(f"Run `{claimed.run.name}` of `{claimed.run.flow_name}` could not be started: {why}")
+        self._say_end(claimed, RunState.of("Failed", at=0, message=f"It could not be started: {why}"))
 
     def _say_end(self, claimed: ClaimedRun, state: RunState | None) -> None:
         self._reports.put(EndClaim(flow_run_id=claimed.run.id, claim=claimed.request.claim, state=state))
