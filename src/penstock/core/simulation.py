@@ -91,7 +91,7 @@ def simulate(plans: Iterable[Planned], since: int, until: int) -> Simulation:
     >>> from penstock.core.schedules import Interval
     >>> plan = Planned(deployment="d", schedule=Interval(60), expected_us=90_000_000)
     >>> len(simulate([plan], since=0, until=300_000_000).overlaps)
-    3
+    4
     """
     active = [plan for plan in plans if plan.schedule.active]
     ahead = merge(*(_runs(plan, since, until) for plan in active), key=lambda run: run.tick.at)

@@ -6,6 +6,7 @@ that it imported has changed it forks no more: the worker starts a new one.
 """
 
 import gc
+import importlib
 import json
 import os
 import select
@@ -168,12 +169,15 @@ def receive(line: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 
 def _import_engine() -> None:
     """What every run needs, so that no fork imports it."""
-    import penstock.engine.slots
-    import penstock.orchestrator.local
-    import penstock.orchestrator.scheduling
-    import penstock.sdk.calls
-    import penstock.sdk.launching
-    import penstock.store.claims  # noqa: F401 - lazy: imported for the forks
+    for name in (
+        "engine.slots",
+        "orchestrator.local",
+        "orchestrator.scheduling",
+        "sdk.calls",
+        "sdk.launching",
+        "store.claims",
+    ):
+        importlib.import_module(f"penstock.{name}")
 
 
 def _stamp_files(names: set[str]) -> dict[str, Stamp]:
