@@ -60,6 +60,13 @@ SETTLED_BEFORE = """
     WHERE running::text::bigint %% 4294967296 NOT IN (SELECT number FROM others)
 """
 
+# Of the catalog's tables, as this statement sees them: `to_regclass` answers from what the session remembers, which for
+# one that has waited for another to make the schema is that there is none.
+IS_MADE = """
+    SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = 'counter'
+"""
+
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 SIZE = """
     SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
@@ -247,6 +254,8 @@ class PostgresDatabase:
 
 
 def _read_version(connection: Connection) -> int:
-    if connection.exec_driver_sql("SELECT to_regclass(%s)", (f"{SCHEMA}.counter",)).scalar() is None:
+    # Asked of the catalogue's tables: `to_regclass` may answer from what this session remembered before it waited for a lock.
+    there = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = 'counter'"
+    if not connection.exec_driver_sql(there, (SCHEMA,)).scalar():
         return 0
     return int(connection.exec_driver_sql("SELECT value FROM counter WHERE name = 'schema_version'").scalar() or 0)
