@@ -111,7 +111,7 @@ def open_page(browser: Browser, console: Console) -> Iterator[OpenPage]:
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: wrong.append(f"{said.text} {said.location}") if said.type == "error" else None)
         page.on("request", lambda request: wrong.append(request.url) if _is_elsewhere(request.url, console) else None)
         page.goto(console.url + path)
         return page

@@ -106,6 +106,7 @@ def test_a_run_is_deleted_only_after_saying_what_goes(console: Console, open_pag
     expect(dialog).to_contain_text("17 task runs")
     dialog.get_by_role("button", name="Delete this run").click()
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(page.get_by_text(f"{run['name']} is deleted.")).to_be_visible()
     assert console.find_run("web-to-lake", "COMPLETED")["id"] != run["id"]
 
 
