@@ -161,9 +161,9 @@ def delete(session: Session, references: tuple[str, ...], force: bool, yes: bool
 )
 @pass_session
 def register(session: Session, module: str | None, file: Path | None) -> None:
-    """Make types of blocks known, so that they can be created by command and seen by others.
+    """Make types of blocks known.
 
-    Saving a block by code registers its type by itself.
+    They can then be created by command, and are seen by others. Saving a block by code registers its type by itself.
     """
     from penstock.sdk import blocks  # lazy: pydantic, 80 ms
     from penstock.sdk.loading import load_module  # lazy: the engine, 60 ms

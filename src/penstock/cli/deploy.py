@@ -65,7 +65,7 @@ def deploy(
     as_json: bool,
     **said: Any,
 ) -> ExitCode:
-    """Deploy flows: from `penstock.yaml`, or one flow as the options say.
+    """Deploy flows, from `penstock.yaml` or as options say.
 
     On a terminal what is missing is asked for. Deploying what is deployed already makes no new version.
     """

@@ -31,7 +31,10 @@ from penstock.cli.session import Session, pass_session
 @deploy_options
 @pass_session
 def build(session: Session, entrypoint: str, name: str, output: Path | None, apply_too: bool, **said: Any) -> ExitCode:
-    """Write a deployment into a file of its own, to be edited and applied. `penstock deploy` does it in one step."""
+    """Write a deployment into a file, to be edited and applied.
+
+    `penstock deploy` does it in one step.
+    """
     from penstock.cli.deploy import check  # lazy: shares the imports of `deploy`
     from penstock.deployments.earlier import POOL_NAMES, make_pool  # lazy: pydantic, 80 ms
     from penstock.deployments.project import Entry  # lazy: schedules, 30 ms
@@ -58,7 +61,10 @@ def build(session: Session, entrypoint: str, name: str, output: Path | None, app
 )
 @pass_session
 def apply(session: Session, files: tuple[Path, ...]) -> ExitCode:
-    """Deploy all that files say, as `penstock deployment build` writes them."""
+    """Deploy all that files say.
+
+    They are what `penstock deployment build` writes.
+    """
     return apply_files(session, files)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import click
 
 from penstock.cli import inspection
+from penstock.cli.answers import answer, inputs, why
 from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.exits import ExitCode
 from penstock.cli.inspection import shown_ids, took
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.logs import LEVELS, LogChoice, LogTail, LogWriter, choose_task_runs, read_lines
 from penstock.cli.lookup import get_flow_run, near_flow_names
-from penstock.cli.resume import rerun, resume
+from penstock.cli.resume import rerun, resume, retry
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import flow_run_shape
 from penstock.cli.states import near_states, parse_states, state_cell
@@ -286,5 +287,5 @@ def _say_what_goes(found: list[FlowRun], families: dict[RunId, list[FlowRun]]) -
     )
 
 
-flow_run.add_command(resume)
-flow_run.add_command(rerun)
+for _command in (why, inputs, answer, resume, retry, rerun):
+    flow_run.add_command(_command)

@@ -28,12 +28,16 @@ TABLE = MappingProxyType(
         "resume": Lazy("penstock.cli.resume:resume", RUN, "Go on with a run from what it completed."),
         "demo": Lazy("penstock.cli.demo:demo", RUN, "Real taxi data, from the web to a lake to a warehouse."),
         "init": Lazy("penstock.cli.init:init", DEPLOY, "Write a `penstock.yaml` to begin with."),
-        "deploy": Lazy(
-            "penstock.cli.deploy:deploy", DEPLOY, "Deploy flows: from `penstock.yaml`, or one flow as the options say."
-        ),
+        "deploy": Lazy("penstock.cli.deploy:deploy", DEPLOY, "Deploy flows, from `penstock.yaml` or as options say."),
         "deployment": Lazy(
             "penstock.cli.deployment:deployment", DEPLOY, "Flows that run by themselves or when asked for."
         ),
+        "work-pool": Lazy("penstock.cli.work_pool:work_pool", DEPLOY, "Where runs wait for workers."),
+        "work-queue": Lazy(
+            "penstock.cli.work_queue:work_queue", DEPLOY, "Lines in a work pool, with priorities and limits."
+        ),
+        "worker": Lazy("penstock.cli.worker:worker", DEPLOY, "Claim runs that wait in a work pool, and start them."),
+        "agent": Lazy("penstock.cli.worker:agent", DEPLOY, "Workers, as Prefect 2 called them."),
         "flow": Lazy("penstock.cli.flow:flow", LOOK, "Flows that have run."),
         "flow-run": Lazy(
             "penstock.cli.flow_run:flow_run", LOOK, "Runs of flows: list, inspect, follow, cancel, run again."

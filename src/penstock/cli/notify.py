@@ -25,7 +25,7 @@ def notify() -> None:
 
     Or of runs that come to any other state.
 
-    An address is a URL of Apprise: `slack://...`, `mailto://...`, `discord://...`, `json://host/path` and a hundred more. It is a
+    An address is a URL of Apprise, such as `slack://TOKENS`, `mailto://USER:PASSWORD@HOST` or `json://host/path`. It is a
     secret: it is encrypted, and shown without what is secret in it.
     """
 
