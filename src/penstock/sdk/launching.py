@@ -13,7 +13,7 @@ from typing import Any
 from penstock.core.errors import RunNotResumable
 from penstock.core.ids import RunId, parse_id, time_ordered_id
 from penstock.core.names import run_name
-from penstock.engine.bindings import format_name, spread_arguments
+from penstock.engine.bindings import add_defaults, format_name, spread_arguments
 from penstock.engine.context import current_flow_run, current_tags, current_task_run
 from penstock.engine.flow_life import Launch, flow_life, list_recorded, subflow_identity
 from penstock.engine.interrupts import accept_interrupts
@@ -69,7 +69,7 @@ def run_claimed(
         )
     services = wiring.services()
     results = services.open_results(subject.options.result_storage, False)
-    named = restore(run.parameters or {}, results.get)
+    named = add_defaults(subject.fn, restore(run.parameters or {}, results.get))
     version = code_version_of(subject.fn)
     request = TakeFlowRun(
         id=run.id, writer=services.journal.hello(), holder_alive=False, code_version=version, claim=claim
