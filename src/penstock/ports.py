@@ -17,6 +17,7 @@ from penstock.core.records import Record
 from penstock.core.states import RunState
 
 if TYPE_CHECKING:
+    from penstock.core.run_tokens import RunToken
     from penstock.lookups import Artifact as Artifact
     from penstock.lookups import Attempt as Attempt
     from penstock.lookups import DatasetUse as DatasetUse
@@ -67,6 +68,8 @@ class Principal:
 
     name: str = "local"
     workspace: str = DEFAULT_WORKSPACE
+    token: "RunToken | None" = None
+    """Of the process of one run, which may ask for no more than that run needs."""
 
 
 LOCAL = Principal()

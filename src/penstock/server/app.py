@@ -19,6 +19,7 @@ from penstock import __version__
 from penstock.core.errors import NotAuthorized, NotFound, PenstockError, RequestInvalid
 from penstock.ports import DescribeStore, Orchestrator
 from penstock.reports import MeasureStore
+from penstock.sdk.wiring import SystemClock
 from penstock.server import claiming, console, downloads, journals, launching, routes, streams
 from penstock.server.claiming import ClaimDesk
 from penstock.server.doorway import Doorway
@@ -26,6 +27,7 @@ from penstock.server.feed import Feed
 from penstock.server.guard import COOKIE, Door, given_key, headers_of, is_key
 from penstock.server.metrics import Metrics
 from penstock.server.models import ErrorAnswer
+from penstock.server.run_scope import RunScope
 from penstock.settings import Settings
 from penstock.wire import WIRE_VERSION, dump, encode_error, status_of
 
@@ -77,10 +79,12 @@ def create_api(
         openapi_url="/api/openapi.json",
         separate_input_output_schemas=False,
     )
+    desk_router = claiming.make_router(desk, door, SystemClock())
+    orchestrator = RunScope(orchestrator, SystemClock())
     app.include_router(_about(orchestrator, door, metrics), prefix="/api")
     app.include_router(journals.make_router(orchestrator, metrics), prefix="/api")
     app.include_router(routes.make_router(orchestrator), prefix="/api")
-    app.include_router(claiming.make_router(desk), prefix="/api")
+    app.include_router(desk_router, prefix="/api")
     app.include_router(launching.make_router(orchestrator, settings, door), prefix="/api")
     app.include_router(downloads.make_router(orchestrator), prefix="/api")
     app.include_router(streams.make_router(feed, metrics), prefix="/api")

@@ -16,7 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from penstock.core.errors import PenstockError
-from penstock.ports import Orchestrator, Principal
+from penstock.core.run_tokens import LIFE_US, RunToken, write_token
+from penstock.ports import Clock, Orchestrator, Principal
+from penstock.server.guard import Door
 from penstock.server.principals import principal_of
 from penstock.server.routes import add_route, answer, signature
 from penstock.wire import ROUTES, answer_type, decoder, field_types
@@ -106,8 +108,8 @@ class ClaimDesk:
         return await run_in_threadpool(self._orchestrator.ask, replace(request, wait_seconds=0.0), principal)
 
 
-def make_router(desk: ClaimDesk) -> APIRouter:
-    """The route of `ClaimRuns`."""
+def make_router(desk: ClaimDesk, door: Door, clock: Clock) -> APIRouter:
+    """The route of `ClaimRuns`. Each run comes with the token that its process will show."""
     router = APIRouter()
     make, hint, route = decoder(ClaimRuns), answer_type(ClaimRuns), ROUTES["ClaimRuns"]
 
@@ -118,9 +120,19 @@ def make_router(desk: ClaimDesk) -> APIRouter:
             while (await request.receive())["type"] != "http.disconnect":
                 pass
 
-        return answer(await desk.claim(said, principal_of(request), is_gone), hint)
+        principal = principal_of(request)
+        claimed = await desk.claim(said, principal, is_gone)
+        return answer([with_token(one, principal, door, now=clock.now_us()) for one in claimed], hint)
 
     endpoint.__name__ = "ClaimRuns"
     endpoint.__signature__ = signature(ClaimRuns, route, tuple(field_types(ClaimRuns)))  # type: ignore[attr-defined]  # what FastAPI reads
     add_route(router, ClaimRuns, route, endpoint)
     return router
+
+
+def with_token(claimed: ClaimedRun, principal: Principal, door: Door, *, now: int) -> ClaimedRun:
+    """A claimed run with its token; none where the door has no key."""
+    if door.api_key is None:
+        return claimed
+    token = RunToken(claimed.run.id, claimed.request.claim, principal.workspace, now + LIFE_US)
+    return replace(claimed, token=write_token(token, door.api_key))

@@ -10,8 +10,19 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.core.errors import PenstockError, RequestInvalid
-from penstock.server.guard import BODY_BYTES_MAX, SECURITY_HEADERS, Asked, Door, check, headers_of, too_large
+from penstock.server.guard import (
+    BODY_BYTES_MAX,
+    SECURITY_HEADERS,
+    Asked,
+    Door,
+    check,
+    find_token,
+    headers_of,
+    is_open,
+    too_large,
+)
 from penstock.server.metrics import Metrics
+from penstock.server.principals import TOKEN_IN_SCOPE
 from penstock.wire import dump, encode_error, status_of
 
 _added = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
@@ -38,7 +49,10 @@ class Doorway:
             await send(message)
 
         headers = headers_of(scope["headers"])
-        refusal = check(self._door, Asked(scope["method"], scope["path"], headers))
+        asked = Asked(scope["method"], scope["path"], headers, now=time.time_ns() // 1_000)
+        refusal = check(self._door, asked)
+        if refusal is None and not is_open(asked.path):
+            scope[TOKEN_IN_SCOPE] = find_token(self._door, asked)
         try:
             if refusal is not None:
                 await refuse(send_with_headers, refusal)

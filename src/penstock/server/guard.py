@@ -5,18 +5,23 @@ host name known? -> same origin? -> key right? -> versions fit? -> body small en
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from penstock.core.errors import NotAuthorized, PenstockError, RequestRefused, TooLarge, VersionMismatch
-from penstock.wire import VERSION_HEADER, WIRE_VERSION
+from penstock.core.run_tokens import RunToken, is_token, read_token
+from penstock.server.run_scope import RULES
+from penstock.wire import VERSION_HEADER, WIRE_VERSION, route_of
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 COOKIE = "penstock_key"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+CONTAINERS_NAME = "host.docker.internal"
+"""What containers call the machine that they run on. Nobody can own the name: `.internal` is kept out of the public DNS."""
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "testserver", CONTAINERS_NAME})
 OPEN_PATHS = frozenset({"/api/health", "/api/session"})
 """What can be asked without a key: health, and handing in the key itself."""
 KEYED_PREFIXES = ("/api", "/metrics", "/docs", "/redoc")
@@ -37,6 +42,19 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 
 
+def _path_pattern(path: str) -> re.Pattern[str]:
+    """The paths of a route: `{name}` stands for one part, `{name:path}` for the rest."""
+    parts = re.split(r"\{\w+(:path)?\}", path)
+    pattern = "".join(
+        re.escape(part) if index % 2 == 0 else (".+" if part else "[^/]+") for index, part in enumerate(parts)
+    )
+    return re.compile(f"/api{pattern}")
+
+
+TOKEN_PATHS = tuple((route.method, _path_pattern(route.path)) for route in map(route_of, RULES))
+"""The routes that are open to run tokens; what may be asked of them, `run_scope.py` says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What the guard goes by."""
@@ -53,6 +71,8 @@ class Asked:
     method: str
     path: str
     headers: Mapping[str, str]
+    now: int = 0
+    """Microseconds UTC."""
 
 
 def check(door: Door, asked: Asked) -> PenstockError | None:
@@ -93,14 +113,44 @@ def _check_origin(asked: Asked) -> PenstockError | None:
 
 
 def _check_key(door: Door, asked: Asked) -> PenstockError | None:
-    if door.api_key is None or asked.path in OPEN_PATHS or not asked.path.startswith(KEYED_PREFIXES):
+    if door.api_key is None or is_open(asked.path):
         return None
     given = given_key(asked.headers)
     if given is None:
         return NotAuthorized("An API key is needed: set PENSTOCK_API_KEY to the key that the server was started with.")
+    if is_token(given):
+        return _check_token(door, asked)
     if not is_key(door, given):
         return NotAuthorized("The API key is not the server's: check PENSTOCK_API_KEY.")
     return None
+
+
+def is_open(path: str) -> bool:
+    """Tell whether a path can be asked for without a key."""
+    return path in OPEN_PATHS or not path.startswith(KEYED_PREFIXES)
+
+
+def _check_token(door: Door, asked: Asked) -> PenstockError | None:
+    try:
+        token = find_token(door, asked)
+    except NotAuthorized as error:
+        return error
+    if token is not None and not any(
+        asked.method == method and path.fullmatch(asked.path) for method, path in TOKEN_PATHS
+    ):
+        return NotAuthorized(
+            f"The token of flow run {token.run_id} does not open {asked.method} {asked.path[:200]}, which no run needs. "
+            "A flow that needs more than its own run gets a key by its job's environment: PENSTOCK_API_KEY."
+        )
+    return None
+
+
+def find_token(door: Door, asked: Asked) -> RunToken | None:
+    """The run token that a request brings, if it brings one. Raises `NotAuthorized` if it is not good."""
+    given = given_key(asked.headers)
+    if door.api_key is None or given is None or not is_token(given):
+        return None
+    return read_token(given, door.api_key, now=asked.now)
 
 
 def is_key(door: Door, given: str) -> bool:
