@@ -233,6 +233,27 @@ class ListTicks(Request[Sequence[UpcomingTick]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FiringTime:
+    """A time at which a schedule fires, and the period that it stands for."""
+
+    at: int
+    period_start: int
+    period_end: int
+    offset_seconds: int
+    """How far the schedule's zone is ahead of UTC then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewSchedule(Request[Sequence[FiringTime]]):
+    """When a schedule would fire next, before anybody relies on it; nothing is kept. Raises `ScheduleInvalid`, `TemplateInvalid`."""
+
+    definition: Mapping[str, Any]
+    since: int | None = None
+    """After then; after now if none."""
+    count: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fired:
     """What came of looking at the schedules whose time had come."""
 

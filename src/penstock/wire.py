@@ -189,6 +189,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             "Schedules",
             ListTicks="GET /ticks",
             FireSchedules="POST /schedules/fire",
+            PreviewSchedule="POST /schedules/preview",
             SaveSchedule="PUT /schedules/{key:path}",
             SetScheduleActive="PATCH /schedules/{slug}/{key:path}",
             RemoveSchedule="DELETE /schedules/{slug}/{key:path}",

@@ -6,7 +6,7 @@ from typing import Any
 from penstock import scheduling
 from penstock.core.errors import NotFound
 from penstock.ports import CancelFlowRun, MoveOutcome, Principal, Request
-from penstock.store import Store, backfills, deadlines, deployments, firing, requests, schedules
+from penstock.store import Store, backfills, deadlines, deployments, firing, previews, requests, schedules
 
 Handler = Callable[[Store, Any, Principal], Any]
 Cancel = Callable[[Store, CancelFlowRun, Principal], MoveOutcome]
@@ -40,6 +40,7 @@ def make_handlers(cancel: Cancel) -> Mapping[type[Request[Any]], Handler]:
         scheduling.SetScheduleActive: _by(schedules.set_active),
         scheduling.ExceptTick: _by(schedules.except_tick),
         scheduling.ListTicks: _within(schedules.list_ticks),
+        scheduling.PreviewSchedule: lambda store, request, by: previews.preview_schedule(store, request),
         scheduling.FireSchedules: Firing(cancel),
         scheduling.RequestRun: _by(requests.request_run),
         scheduling.GetRunRequest: _within(requests.get_run_request),

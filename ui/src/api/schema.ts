@@ -1498,6 +1498,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview schedule
+         * @description When a schedule would fire next, before anybody relies on it; nothing is kept. Raises `ScheduleInvalid`, `TemplateInvalid`.
+         */
+        post: operations["PreviewSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/schedules/{key}": {
         parameters: {
             query?: never;
@@ -2787,6 +2807,25 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * FiringTime
+         * @description A time at which a schedule fires, and the period that it stands for.
+         */
+        FiringTime: {
+            /** At */
+            at: number;
+            /** Period Start */
+            period_start: number;
+            /** Period End */
+            period_end: number;
+            /**
+             * Offset Seconds
+             * @description How far the schedule's zone is ahead of UTC then.
+             */
+            offset_seconds: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Flow
          * @description A flow that has run or was registered.
          */
@@ -3460,6 +3499,26 @@ export interface components {
             } | null;
             /** Timeout Seconds */
             timeout_seconds?: number | null;
+        };
+        /**
+         * PreviewScheduleBody
+         * @description When a schedule would fire next, before anybody relies on it; nothing is kept. Raises `ScheduleInvalid`, `TemplateInvalid`.
+         */
+        PreviewScheduleBody: {
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+            /**
+             * Since
+             * @description After then; after now if none.
+             */
+            since?: number | null;
+            /**
+             * Count
+             * @default 10
+             */
+            count: number;
         };
         /**
          * PruneBody
@@ -4805,6 +4864,12 @@ export interface components {
             queues: string[];
             /** Limit */
             limit?: number | null;
+            /**
+             * Lease Seconds
+             * @description How long its claims hold without being renewed.
+             * @default 30
+             */
+            lease_seconds: number;
         };
         /**
          * WriterHello
@@ -12639,6 +12704,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Fired"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    PreviewSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiringTime"][];
                 };
             };
             /** @description The API key is missing or wrong. */
