@@ -3,7 +3,11 @@
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -12,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from penstock.core.errors import StoreTooNew, StoreUnavailable
 from penstock.orchestrator.local import LocalOrchestrator
-from penstock.ports import Clock
+from penstock.ports import Clock, DescribeStore
 from penstock.store import Store, open_store
 from penstock.store.schema import SCHEMA_VERSION, Migration
 from penstock.store.sqlite import SqliteDatabase
@@ -21,6 +25,7 @@ from tests.contract.telling import Teller
 from tests.fixtures.postgres import PostgresServer
 
 NEXT = SCHEMA_VERSION + 1
+OPENERS = 24  # so many that the server does not tell all of them in time what the first one made
 
 
 def add_owner(operations: Any) -> None:
@@ -101,6 +106,63 @@ def test_two_processes_that_make_one_database_make_it_once(postgres: PostgresSer
         subprocess.Popen([sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}) for _ in range(4)
     ]
     assert [0] * 4 == [process.wait() for process in started]
+
+
+def test_everybody_who_finds_a_server_without_a_schema_waits_for_the_one_who_makes_it(postgres_url: str) -> None:
+    """All of them have looked before the first one makes it: what they have seen holds no more."""
+    have_looked = threading.Barrier(OPENERS)
+
+    def before(statement: str) -> None:
+        if "pg_advisory_xact_lock(" in statement:
+            have_looked.wait(30)
+
+    assert [0] * OPENERS == open_at_once(lambda: open_store(postgres_url, before_statement=before))
+
+
+def test_a_file_that_another_process_makes_while_we_look_at_it_is_no_other_programs(tmp_path: Path) -> None:
+    """It is made between any two of our looks; or not before the last of them, if they are one."""
+    outer = sys.gettrace()
+    for point in range(1, 12):
+        url = f"sqlite:///{tmp_path / str(point)}.db"
+        maker = threading.Thread(target=lambda url=url: open_store(url).close())
+        passed = 0
+
+        def trace(frame: FrameType, event: str, _: Any, point: int = point, maker: threading.Thread = maker) -> Any:
+            nonlocal passed
+            if event == "line" and frame.f_code.co_name == "_read_version":
+                passed += 1
+                if passed == point:
+                    maker.start()
+                    maker.join(0.2)  # it may have to wait for us
+            return trace
+
+        sys.settrace(trace)
+        try:
+            open_store(url).close()
+        finally:
+            sys.settrace(outer)
+        if passed < point:
+            break
+        maker.join()
+    assert point > 5
+
+
+def open_at_once(open_it: Callable[[], Store]) -> list[object]:
+    """How many runs each of several threads finds in there, or the error that it gets."""
+    ready = threading.Barrier(OPENERS)
+
+    def look() -> object:
+        ready.wait(30)
+        try:
+            store = open_it()
+        except Exception as error:
+            return error
+        info = LocalOrchestrator(store).ask(DescribeStore())
+        store.close()
+        return info.counts["flow_run"]
+
+    with ThreadPoolExecutor(OPENERS) as pool:
+        return [found.result() for found in [pool.submit(look) for _ in range(OPENERS)]]
 
 
 def test_opening_a_database_loads_neither_alembic_nor_psycopg(path: Path) -> None:

@@ -201,11 +201,16 @@ class SqliteDatabase:
                         self._migrate(connection, found)
 
     def _read_version(self, connection: sqlite3.Connection) -> int:
-        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        connection.execute("BEGIN")  # one state of the file, which another process may be making at this moment
+        try:
+            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            empty = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        finally:
+            connection.rollback()
         if application == APPLICATION_ID:
             return version
-        if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        if version == 0 and empty:
             return 0
         raise StoreCorrupt(
             f"{self.path} is a database of another program. Set PENSTOCK_DATABASE_URL or PENSTOCK_HOME to another place."
