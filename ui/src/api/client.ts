@@ -1,5 +1,6 @@
 import { QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "@/api/http";
+import { gone } from "@/api/gone";
 import { keys } from "@/api/keys";
 
 const RETRIES_MAX = 3;
@@ -16,6 +17,7 @@ export function makeQueryClient(): QueryClient {
     defaultOptions: {
       queries: {
         staleTime: 2_000,
+        enabled: ({ queryKey: [kind, id] }) => kind !== "run" || !gone.has(id as string),
         retry: (failures, error) => failures < RETRIES_MAX && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
       },
     },

@@ -1,4 +1,5 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, type QueryClient, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { gone } from "@/api/gone";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
 import type { FlowRun, Launched, MoveOutcome, Page, RunFilter, StateEntry, TaskRun } from "@/api/types";
@@ -94,7 +95,7 @@ export function useBulk(action: "cancel" | "delete") {
     mutationFn: async (runs: readonly FlowRun[]): Promise<BulkOutcome> => {
       const outcome: BulkOutcome = { done: 0, refused: [] };
       for (const run of runs) {
-        const why = await (action === "cancel" ? cancelRun(run.id) : deleteRun(run.id)).catch((error: unknown) =>
+        const why = await (action === "cancel" ? cancelRun(run.id) : deleteRun(client, run.id)).catch((error: unknown) =>
           error instanceof Error ? error.message : String(error),
         );
         if (why) outcome.refused.push({ run, why });
@@ -116,8 +117,13 @@ async function cancelRun(id: string): Promise<string> {
   return outcome.accepted ? "" : outcome.why || "It was refused.";
 }
 
-async function deleteRun(id: string): Promise<string> {
-  await ask<number>("DELETE", `/flow-runs/${id}`);
+async function deleteRun(client: QueryClient, id: string): Promise<string> {
+  gone.add(id); // before the answer: the stream may tell of it first
+  await client.cancelQueries({ queryKey: keys.run(id) });
+  await ask<number>("DELETE", `/flow-runs/${id}`).catch((error: unknown) => {
+    gone.delete(id);
+    throw error;
+  });
   return "";
 }
 

@@ -24,11 +24,11 @@ export function RunHead({ run }: { run: FlowRun }) {
   const cancel = useBulk("cancel");
   const remove = useBulk("delete");
   const perform = async () => {
-    if (asked === "delete") await navigate({ to: "/runs" }); // first: this page would ask for a run that is gone
     const outcome = await (asked === "delete" ? remove : cancel).mutateAsync([run]);
     const [refused] = outcome.refused;
     toast(refused ? refused.why : asked === "delete" ? `${run.name} is deleted.` : `${run.name} was asked to stop.`, refused !== undefined);
     setAsked(null);
+    if (asked === "delete" && !refused) void navigate({ to: "/runs" });
   };
   return (
     <PageHead

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback } from "react";
 import { runQuery } from "@/api/queries/runs";
+import { gone } from "@/api/gone";
 import { timelineQuery } from "@/api/queries/timeline";
 import { Card } from "@/design/Card";
 import { Empty, Fault, Skeleton, SkeletonRows } from "@/design/Placeholder";
@@ -21,7 +22,7 @@ export function RunPage() {
   const search = useSearch({ from: "/runs/$id" });
   const navigate = useNavigate({ from: "/runs/$id" });
   const run = useQuery(runQuery(id));
-  const bars = useQuery({ ...timelineQuery(id), enabled: run.isSuccess });
+  const bars = useQuery({ ...timelineQuery(id), enabled: () => run.isSuccess && !gone.has(id) });
   const running = run.data !== undefined && !isFinal(run.data.state.type, run.data.state.name);
   const select = useCallback(
     (bar: Bar | null) => {
