@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from penstock.core.docker_template import DOCKER
 from penstock.core.json_schemas import Problem, check_schema, find_problems
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -72,7 +73,7 @@ PROCESS = _template(
 )
 """The template of pools of type process."""
 
-DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"process": PROCESS})
+DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"process": PROCESS, "docker": DOCKER})
 """By type of pool; the types that integrations bring say theirs when they make a pool."""
 
 

@@ -38,6 +38,8 @@ class Ending:
     """What that means, in a sentence."""
     output: str = ""
     """The last that it printed."""
+    host: str = ""
+    """What the process called its machine, where that is not this one: its journal says so."""
     never_began: bool = False
     """Whether nothing was ever started: no image, no room, a job that the platform refuses. Then the run failed, nothing crashed."""
 

@@ -1,0 +1,74 @@
+"""Flows that run in containers; /ledger is a folder of the test's."""
+
+import os
+import time
+from pathlib import Path
+
+from penstock import flow, get_run_logger, task
+from penstock.errors import NotAuthorized
+from penstock.ports import ListFlows
+from penstock.sdk import wiring
+
+LEDGER = Path("/ledger")
+
+
+def note(line: str) -> None:
+    with (LEDGER / "lines").open("a") as file:
+        file.write(f"{line}\n")
+
+
+@task
+def double(n: int) -> int:
+    note(f"double {n}")
+    return 2 * n
+
+
+@flow
+def inner(n: int) -> int:
+    return double(n)
+
+
+@flow
+def hello(n: int = 1) -> int:
+    get_run_logger().info("hello from a container")
+    note(f"key {os.environ['PENSTOCK_API_KEY'].split('.')[0]}" if "PENSTOCK_API_KEY" in os.environ else "no key")
+    return double(n) + inner(n + 1)
+
+
+@flow
+def curious() -> str:
+    settings = wiring.current_settings()
+    try:
+        wiring.open_orchestrator(settings).ask(ListFlows(), wiring.principal_of(settings))
+    except NotAuthorized as error:
+        return str(error)
+    raise AssertionError("a run's token opened what is none of its business")
+
+
+@flow
+def hungry() -> None:
+    double(21)
+    note("hungry")
+    print("eating", flush=True)
+    kept = []
+    while True:
+        kept.append(bytearray(8_000_000))
+
+
+def tell(flow, flow_run, state):
+    note(f"hook {state.name}")
+
+
+@flow(on_cancellation=[tell])
+def patient() -> None:
+    note("patient")
+    while not (LEDGER / "go").exists():
+        time.sleep(0.05)
+    double(5)
+
+
+@flow
+def brief() -> None:
+    double(3)
+    note("brief")
+    os._exit(3)
