@@ -44,10 +44,8 @@ MEANINGS = {
 }
 """What is true of a run in each state."""
 
-TO_COME = frozenset(
-    {"Scheduled", "Late", "AwaitingConcurrencySlot", "Resuming", "TriggerFailed", "Paused", "Suspended"}
-)
-"""States that nothing in this release brings a run into: they belong to deployments, limits and pauses."""
+TO_COME = frozenset({"TriggerFailed"})
+"""States that nothing in this release brings a run into."""
 
 REASONS = {
     Reason.RETURNED: "its function returned",

@@ -29,6 +29,10 @@ _HOMES = {
     "get_run_logger": "penstock.sdk.logging",
     "tags": "penstock.sdk.tagging",
     "deploy": "penstock.deployments.publishing",
+    "serve": "penstock.workers.serving",
+    "pause_flow_run": "penstock.sdk.pauses",
+    "suspend_flow_run": "penstock.sdk.pauses",
+    "resume_flow_run": "penstock.sdk.pauses",
     "Completed": "penstock.engine.states",
     "Failed": "penstock.engine.states",
     "Cancelled": "penstock.engine.states",
@@ -53,9 +57,13 @@ if TYPE_CHECKING:
     from penstock.sdk.flows import Flow as Flow
     from penstock.sdk.flows import flow as flow
     from penstock.sdk.logging import get_run_logger as get_run_logger
+    from penstock.sdk.pauses import pause_flow_run as pause_flow_run
+    from penstock.sdk.pauses import resume_flow_run as resume_flow_run
+    from penstock.sdk.pauses import suspend_flow_run as suspend_flow_run
     from penstock.sdk.tagging import tags as tags
     from penstock.sdk.tasks import Task as Task
     from penstock.sdk.tasks import task as task
+    from penstock.workers.serving import serve as serve
 
 _MODULES = frozenset(
     {
@@ -64,6 +72,7 @@ _MODULES = frozenset(
         "cache_policies",
         "deployments",
         "errors",
+        "flow_runs",
         "futures",
         "lake",
         "logging",

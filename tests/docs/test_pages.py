@@ -19,6 +19,8 @@ FACADES = (
     "artifacts",
     "blocks",
     "cache_policies",
+    "deployments",
+    "flow_runs",
     "futures",
     "states",
     "task_runners",

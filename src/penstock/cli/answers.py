@@ -104,6 +104,9 @@ def answer(session: Session, run: str, assignments: tuple[str, ...], params: str
     elif given:
         raise click.UsageError(f"Run `{found.name}` asks for nothing but to go on.")
     went_on = session.ask(AnswerRun(flow_run_id=found.id, key=asked.key, answer=None if schema is None else given))
+    if went_on.state.name == "Suspended":  # it is of no deployment: no worker comes for it
+        session.terminal.say(f"Answered. Go on with it: penstock resume {shlex.quote(went_on.name)}")
+        return
     session.terminal.say(f"Flow run `{went_on.name}` is {went_on.state.name}.")
     session.terminal.say(f"Follow it with: penstock flow-run watch {shlex.quote(went_on.name)}", colour="bright_black")
 

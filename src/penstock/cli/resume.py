@@ -62,10 +62,11 @@ def resume(
     """
     found = get_flow_run(session, run)
     asked = None if here or entrypoint else _find_request(session, found)
-    waits_here = found.state.name == "Suspended" and (asked is None or asked.deployment_id is None)
-    if found.state.type is StateType.PAUSED and not waits_here:
-        return _let_go_on(session, found, watch=watch)
-    if asked is not None and asked.deployment_id is not None:
+    if found.state.type is StateType.PAUSED:
+        went_on = _let_go_on(session, found)
+        if went_on.state.name != "Suspended":
+            return _follow(session, went_on, watch=watch)
+    elif asked is not None and asked.deployment_id is not None:
         return _requeue(session, found, resume=True, watch=watch)
     return _run_here(session, found, entrypoint, allow_code_change=allow_code_change)
 
@@ -191,15 +192,18 @@ def _request_again(
     return _follow(session, made, watch=watch)
 
 
-def _let_go_on(session: Session, run: FlowRun, *, watch: bool) -> ExitCode:
+def _let_go_on(session: Session, run: FlowRun) -> FlowRun:
+    """Answer a run that asks for nothing but to go on. Raises `click.UsageError` for one that asks for more."""
     open_ = [each for each in session.ask(ListRunInputs(flow_run_id=run.id)) if each.answered_at is None]
     if any(each.answer_schema is not None for each in open_):
         raise click.UsageError(
             f"Run `{run.name}` waits for an answer. Give it with: penstock flow-run answer {shlex.quote(run.name)}"
         )
+    if not open_:
+        return run
     went_on = session.ask(AnswerRun(flow_run_id=run.id))
     session.terminal.say(f"Flow run `{went_on.name}` is {went_on.state.name}.")
-    return _follow(session, went_on, watch=watch)
+    return went_on
 
 
 def _follow(session: Session, run: FlowRun, *, watch: bool) -> ExitCode:

@@ -111,6 +111,10 @@ def execute(session: Session, start: Callable[[], Any]) -> ExitCode:
 
 def tell(session: Session, state: "State") -> ExitCode:
     """Say how a run ended; a user's own error with the user's part of its traceback."""
+    if state.is_paused():
+        session.terminal.say(f"Flow run `{state.run_name}` is {state.name}: {state.message}")
+        session.terminal.say(f"Let it go on with: penstock flow-run answer {shlex.quote(str(state.run_name))}")
+        return ExitCode.OK
     if not state.is_completed():
         error = state.error()
         if not isinstance(error, PenstockError):

@@ -70,6 +70,14 @@ class RunPaused(PenstockError):
     """A run is paused and has no result yet."""
 
 
+class InputTimedOut(PenstockError, TimeoutError):
+    """Nobody answered in time what a paused run asked."""
+
+
+class RunNotOver(PenstockError, TimeoutError):
+    """A run that was waited for did not end in time. It goes on."""
+
+
 class UpstreamFailed(PenstockError):
     """A task did not run because a task that it depends on did not succeed."""
 

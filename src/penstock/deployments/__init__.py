@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from penstock.deployments.errors import StepFailed as StepFailed
     from penstock.deployments.publishing import DockerImage as DockerImage
     from penstock.deployments.publishing import deploy as deploy
+    from penstock.deployments.running import arun_deployment as arun_deployment
+    from penstock.deployments.running import run_deployment as run_deployment
     from penstock.deployments.storage import CodeStorage as CodeStorage
     from penstock.deployments.storage import GitRepository as GitRepository
     from penstock.deployments.storage import InImage as InImage
@@ -23,6 +25,8 @@ _HOMES = {
     "Deployment": "penstock.deployments.deployment",
     "DockerImage": "penstock.deployments.publishing",
     "deploy": "penstock.deployments.publishing",
+    "arun_deployment": "penstock.deployments.running",
+    "run_deployment": "penstock.deployments.running",
     "CodeStorage": "penstock.deployments.storage",
     "GitRepository": "penstock.deployments.storage",
     "InImage": "penstock.deployments.storage",
@@ -44,7 +48,9 @@ __all__ = [
     "NotDeployable",
     "ProjectInvalid",
     "StepFailed",
+    "arun_deployment",
     "deploy",
+    "run_deployment",
 ]
 
 

@@ -59,8 +59,9 @@ def write_dockerfile(folder: Path) -> str:
     lines = [f"FROM {BASE_IMAGE}:{installed_version()}"]
     target = code_folder(folder)
     if (folder / "requirements.txt").is_file():
-        lines += [f"COPY requirements.txt {target}/requirements.txt"]
-        lines += [f"RUN python -m pip install --no-cache-dir -r {target}/requirements.txt"]
+        # What is installed in Penstock's image belongs to root, who installs this too.
+        lines += [f"COPY requirements.txt {target}/requirements.txt", "USER root"]
+        lines += [f"RUN python -m pip install -q --no-cache-dir -r {target}/requirements.txt", "USER penstock"]
     lines += [f"COPY . {target}/", f"WORKDIR {target}"]
     return "\n".join(lines) + "\n"
 

@@ -64,6 +64,13 @@ def deploy(
     return [each.save().id for each in deployments]
 
 
+def serve(*deployments: Deployment, **options: Any) -> None:
+    """Run deployments from here; see `penstock.serve`, which stands above: workers know of deployments, not the other way round."""
+    from importlib import import_module  # lazy: the workers, 60 ms, by name
+
+    import_module("penstock.workers.serving").serve(*deployments, **options)
+
+
 def make_image(image: str | DockerImage, *, build: bool, push: bool) -> tuple[str, str]:
     """Build and push an image of the working folder; answers its whole name and the folder of the code in it."""
     wanted = image if isinstance(image, DockerImage) else DockerImage(image)

@@ -1,7 +1,8 @@
 """One attempt of a flow run: call the function, wait for what it submitted, and say how all of it ended.
 
-An attempt ends in one of four ways: the function returned; it raised; its time was up; somebody stopped it. In the last
-two what it submitted is stopped as well, and what cannot be stopped is given up after the grace period.
+An attempt ends in one of five ways: the function returned; it raised; its time was up; somebody stopped it; it went to rest
+until somebody answers. In the last three what it submitted is stopped as well, and what cannot be stopped is given up after the
+grace period.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ from penstock.engine.usercalls import CallFlow, NextItem
 
 Ending = tuple[State, BaseException | None]
 """How an attempt ended, and what must end the caller as well."""
+
+
+class SuspendNow(Interrupted):
+    """The run goes to rest, and its process with it, until somebody answers what it asked."""
 
 
 def attempt_flow(run: FlowRunContext, args: Sequence[Any], kwargs: dict[str, Any]) -> Program[Ending]:
@@ -114,7 +119,7 @@ def _end_with(run: FlowRunContext, error: BaseException) -> Program[Ending]:
 
 def _ends_caller(run: FlowRunContext, error: BaseException) -> bool:
     """Whether an error must end what called the flow as well: an interrupt of the whole program, or of the parent run."""
-    if isinstance(error, Exception):
+    if isinstance(error, Exception | SuspendNow):
         return False
     ours = isinstance(error, CancelNow) or (_is_cancellation(error) and run.cancel_message is not None)
     return run.parent is not None or not ours
@@ -133,6 +138,8 @@ def _is_own_time_out(run: FlowRunContext, error: BaseException) -> bool:
 
 def _state_after(run: FlowRunContext, error: BaseException) -> State:
     trim(error)
+    if isinstance(error, SuspendNow):
+        return State(StateType.PAUSED, "Suspended", str(error), reason=Reason.WAITING_FOR_INPUT)
     if _is_own_time_out(run, error):
         return State(StateType.FAILED, "TimedOut", str(error), error, reason=Reason.TIMED_OUT)
     if isinstance(error, KeyboardInterrupt):

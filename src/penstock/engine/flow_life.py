@@ -367,11 +367,13 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     told = None if run.first_failure is None else run.first_failure._data
     if state.reason is Reason.RAISED and isinstance(state._data, BaseException) and state._data is not told:
         emit_traceback(run, None, state._data)
-    if state.type is StateType.COMPLETED:
-        emit(run, None, INFO, f"Finished in state {state!r}")
+    if state.type is StateType.PAUSED:  # the store knows it, and that is no end: a process to come goes on from here
+        emit(run, None, INFO, f"Suspended: {state.message}")
+        run.ended = True
     else:
-        emit(run, None, ERROR if state.type is StateType.FAILED else WARNING, f"Finished in state {state!r}")
-    run.seen_last(state.as_run_state(), result=state.result_reference)
+        level = {StateType.COMPLETED: INFO, StateType.FAILED: ERROR}.get(state.type, WARNING)
+        emit(run, None, level, f"Finished in state {state!r}")
+        run.seen_last(state.as_run_state(), result=state.result_reference)
     services.unfinished.discard(run.id)
     if run.strict:
         yield Block(run.sync)

@@ -122,6 +122,28 @@ class Flow(Generic[P, R]):
         made = self.to_deployment(name, **options)
         return deploy(made, image=image, build=build, push=push)[0]
 
+    def serve(
+        self,
+        name: str | None = None,
+        *,
+        limit: int | None = 10,
+        pause_on_shutdown: bool = False,
+        print_starting_message: bool = True,
+        **options: Unpack[DeploymentOptions],
+    ) -> None:
+        """Deploy this flow and run what is asked of it, here, until Ctrl-C; see `penstock.serve` for several.
+
+        Each run has a process of its own, at most `limit` at once. Raises as `to_deployment` does.
+        """
+        from penstock.deployments.publishing import serve  # lazy: schedules and schemas, 40 ms
+
+        serve(
+            self.to_deployment(name, **options),
+            limit=limit,
+            pause_on_shutdown=pause_on_shutdown,
+            print_starting_message=print_starting_message,
+        )
+
     @classmethod
     def from_source(cls, source: Any, entrypoint: str) -> "Flow[Any, Any]":
         """Load a flow from where its code is kept: the URL of a git repository, a folder, a `GitRepository`, any `CodeStorage`.

@@ -17,7 +17,7 @@ from penstock.core.run_tokens import RunToken
 from penstock.core.states import StateType
 from penstock.limits import AcquireSlots, GetConcurrencyLimit, ListConcurrencyLimits, ReleaseSlots, RenewSlots
 from penstock.ports import Clock, Orchestrator, Principal, R, Request
-from penstock.scheduling import GetDeployment, GetRunRequest, ListRunInputs, PauseRun, RequestRun
+from penstock.scheduling import GetDeployment, GetRunRequest, ListRunInputs, PauseRun, RequestRun, RequeueRun
 from penstock.work import EndClaim
 
 AFTER_END_US = 3_600_000_000
@@ -91,6 +91,7 @@ RULES: Mapping[type[Request[Any]], Rule] = MappingProxyType(
         PauseRun: _family("flow_run_id"),
         ListRunInputs: _family("flow_run_id"),
         GetRunRequest: _family("flow_run_id"),
+        RequeueRun: _family("flow_run_id"),
         ports.ListStates: _family("flow_run_id"),
         ports.ListRecordedCalls: _family("flow_run_id"),
         # A run asks how those end that it asked for; nobody knows another's id who was not told.

@@ -37,10 +37,10 @@ def explain_run(store: Store, request: ExplainRun, workspace: str) -> Sequence[E
         now = store.now_us(connection)
         if run.state.is_final:
             return [_ended(run)]
-        if row is None or row.status not in (WAITING, CLAIMED, SUSPENDED):
+        if run.state.type is StateType.PAUSED or (row is not None and row.status == SUSPENDED):
+            return [_suspended(connection, run, workspace_id, now)]
+        if row is None or row.status not in (WAITING, CLAIMED):
             return [_going_on(run, now)]
-        if row.status == SUSPENDED or run.state.type is StateType.PAUSED:
-            return [_suspended(connection, run, row, now)]
         if row.status == CLAIMED:
             return [_claimed(run, row, now)]
         return _waiting(store, connection, run, row, now)
@@ -56,16 +56,21 @@ def _going_on(run: FlowRun, now: int) -> Explanation:
     return Explanation(code="running", message=f"It is {run.state.name}{where}.", since=run.state.at)
 
 
-def _suspended(connection: Connection, run: FlowRun, row: Row[Any], now: int) -> Explanation:
+def _suspended(connection: Connection, run: FlowRun, workspace_id: int, now: int) -> Explanation:
     asked = connection.execute(
         select(i.key, i.expires_at)
-        .where(i.flow_run_seq == row.flow_run_seq, i.answered_at.is_(None))
+        .join(flow_run, r.seq == i.flow_run_seq)
+        .where(r.workspace_id == workspace_id, r.id == run.id, i.answered_at.is_(None))
         .order_by(i.seq.desc())
         .limit(1)
     ).one_or_none()
-    what = f" to `{asked.key}`" if asked is not None else ""
+    if asked is None:  # it was answered, and is of no deployment: no worker comes for it
+        return Explanation(
+            code="answered", message=f"It was answered. Go on with it: `penstock resume {run.name}`.", since=run.state.at
+        )
+    what = f" to `{asked.key}`"
     until = ""
-    if asked is not None and asked.expires_at is not None:
+    if asked.expires_at is not None:
         until = f" It fails in {say_duration(max(0, asked.expires_at - now) / 1_000_000)} without one."
     message = f"It waits for an answer{what}: `penstock flow-run answer {run.name}`.{until}"
     return Explanation(code="waiting_for_input", message=message, since=run.state.at)
