@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.core.docker_template import DOCKER
 from penstock.core.json_schemas import Problem, check_schema, find_problems
+from penstock.core.kubernetes_template import KUBERNETES
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -73,7 +74,9 @@ PROCESS = _template(
 )
 """The template of pools of type process."""
 
-DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"process": PROCESS, "docker": DOCKER})
+DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"process": PROCESS, "docker": DOCKER, "kubernetes": KUBERNETES}
+)
 """By type of pool; the types that integrations bring say theirs when they make a pool."""
 
 
