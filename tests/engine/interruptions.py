@@ -16,7 +16,7 @@ from typing import Any
 
 from penstock.engine.interrupts import Interrupted
 
-WHERE = ("/penstock/", "/threading.py", "/queue.py")
+WHERE = ("/penstock/", "/threading.py", "/queue.py", "/logging/")
 AFTER = ("CALL", "RESUME", "JUMP_BACKWARD")
 POINTS_MAX = 2_000
 

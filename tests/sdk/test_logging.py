@@ -11,6 +11,7 @@ from penstock.core.errors import NotInRun
 from penstock.logging import disable_run_logger
 from penstock.sdk.logging import RunLogHandler
 from penstock.testing import History, harness
+from tests.engine.interruptions import ends, points, strike
 
 DATABASES = ("sqlite", "postgres")
 
@@ -49,6 +50,21 @@ def test_the_engine_tells_how_a_run_went(history: History) -> None:
     body()
 
     assert 2 <= len(history.logs(of="penstock.engine"))
+
+
+def test_whoever_logs_may_be_ended_anywhere_and_others_log_on() -> None:
+    """Python's handlers have a lock, which stays locked if its holder is ended within: ours has none."""
+    handler, record = RunLogHandler(), logging.makeLogRecord({"msg": "text", "levelno": logging.INFO})
+
+    @flow
+    def body() -> int:
+        for point in points():
+            if not strike(point, lambda: handler.handle(record)):
+                break
+            assert ends(lambda: handler.handle(record))
+        return point
+
+    assert body() > 3
 
 
 def test_a_logger_outside_of_runs_is_an_error_that_says_what_to_use() -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 from penstock.core.errors import UnfinishedRun
 from penstock.core.states import StateType
+from penstock.engine.gates import LOOK_SECONDS, wait_for
 from penstock.engine.options import Kind
 from penstock.engine.states import State
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
     from penstock.engine.runs import TaskCall
 
 T = TypeVar("T")
@@ -172,7 +175,7 @@ def as_completed(
     futures: Sequence[TaskFuture] | Iterable[TaskFuture], timeout: float | None = None
 ) -> Iterator[TaskFuture]:
     """Iterate over futures as they end. Raises `UnfinishedRun` once `timeout` seconds have passed with some left."""
-    from queue import Empty, SimpleQueue  # lazy: few flows need it
+    from queue import SimpleQueue  # lazy: few flows need it
 
     listed = list(dict.fromkeys(futures))
     ended: SimpleQueue[TaskFuture] = SimpleQueue()
@@ -184,14 +187,26 @@ def as_completed(
             pending = next((future for future in listed if not future.done()), None)
             if pending is not None and pending.call.run.runner is not None:
                 pending.call.run.runner.hurry()
-        try:
-            with _blocked():
-                future = ended.get(timeout=None if end is None else max(0.0, end - monotonic()))
-        except Empty:
+        with _blocked():
+            next_ended = _take(ended, end)
+        if next_ended is None:
             raise UnfinishedRun(
                 f"{len(listed) - seen} of {len(listed)} task runs have not ended within {timeout:g} seconds."
-            ) from None
-        yield future
+            )
+        yield next_ended
+
+
+def _take(ended: "SimpleQueue[TaskFuture]", end: float | None) -> TaskFuture | None:
+    """The next one, or none if there is none in time; in short turns, as in `gates.py`."""
+    from queue import Empty  # lazy: as in `as_completed`
+
+    while True:
+        left = LOOK_SECONDS if end is None else min(LOOK_SECONDS, max(0.0, end - monotonic()))
+        try:
+            return ended.get(timeout=left)
+        except Empty:
+            if end is not None and monotonic() >= end:
+                return None
 
 
 def _settle_once(ended: Any) -> None:
@@ -217,7 +232,7 @@ def _wait_for(future: TaskFuture, timeout: float | None) -> None:
     gate.acquire()
     future.add_done_callback(lambda _: gate.release())
     with _blocked():
-        gate.acquire(timeout=-1 if timeout is None else timeout)
+        wait_for(gate, timeout)
 
 
 class _blocked:

@@ -15,9 +15,8 @@ from types import FrameType
 from typing import Any
 
 from penstock.core.errors import RunTimedOut
+from penstock.engine.gates import wait_for
 
-LOOK_SECONDS = 0.25
-"""How often a thread that waits looks whether it is to stop."""
 ALARM_AGAIN_SECONDS = 0.05
 STRIKE_AGAIN_SECONDS = 5.0
 SIGNAL_AGAIN_SECONDS = (0.001, 0.01, 0.1, 0.5, 2.0)
@@ -346,7 +345,7 @@ def _call_in_thread(seconds: float, function: Callable[[], Any], what: str) -> A
     thread.penstock_pool = getattr(threading.current_thread(), "penstock_pool", None)  # type: ignore[attr-defined]  # read by futures
     try:
         thread.start()
-        in_time = _wait_for(gate, seconds)
+        in_time = wait_for(gate, seconds)
     except BaseException as interruption:  # this thread is told to stop: pass it on
         given_up.append(interruption)
         _interrupt(thread, type(interruption) if isinstance(interruption, Interrupted) else CancelNow)
@@ -358,15 +357,6 @@ def _call_in_thread(seconds: float, function: Callable[[], Any], what: str) -> A
     if succeeded:
         return value
     raise value
-
-
-def _wait_for(gate: threading.Lock, seconds: float) -> bool:
-    """Wait in short turns: a thread that waits for a lock does not hear that it is to stop."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if gate.acquire(timeout=min(left, LOOK_SECONDS)):
-            return True
-    return gate.acquire(blocking=False)
 
 
 def _interrupt(thread: threading.Thread, kind: type[Interrupted]) -> None:

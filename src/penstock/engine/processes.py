@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from penstock.core.errors import InvalidDefinition, RunCancelled, RunCrashed
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import TaskFuture
+from penstock.engine.gates import LOOK_SECONDS
 from penstock.engine.inputs import resolve
-from penstock.engine.interrupts import LOOK_SECONDS, Interrupted, timed_out
+from penstock.engine.interrupts import Interrupted, timed_out
 from penstock.engine.kept_results import is_strict, load_result, results_of
 from penstock.engine.options import FlowOptions, Hooks
 from penstock.engine.states import State

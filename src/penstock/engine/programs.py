@@ -8,8 +8,9 @@ which `drive_stream` and `drive_stream_async` hand to whoever iterates.
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass
-from threading import Event
 from typing import Any, Protocol, TypeVar
+
+from penstock.engine.gates import Flag
 
 T = TypeVar("T")
 
@@ -141,8 +142,8 @@ class Sleep:
     """Wait, unless `interrupted` is set first; tells whether the whole time passed."""
 
     seconds: float
-    interrupted: Event
-    sleep: Callable[[float, Event], bool] | None = None
+    interrupted: Flag
+    sleep: Callable[[float, Flag], bool] | None = None
 
     def perform(self) -> bool:
         if self.sleep is not None:

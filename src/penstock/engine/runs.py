@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
-from threading import Event, Lock
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import EpochSuperseded, RunCancelled, StoreUnavailable
@@ -13,6 +13,7 @@ from penstock.core.keys import digest_code
 from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, StateSeen, TaskDefined
 from penstock.core.states import RunState, StateType
 from penstock.engine.context import Place, current_task_run
+from penstock.engine.gates import Flag
 from penstock.engine.journal import json_fragment
 from penstock.engine.options import FlowOptions, TaskOptions
 from penstock.engine.services import Services
@@ -103,7 +104,7 @@ class FlowRunContext:
         self.children: set[FlowRunContext] = set()
         self.ended = False
         """Its end is claimed; what it says from then on is refused."""
-        self.cancelled = Event()
+        self.cancelled = Flag()
         self.cancel_message: str | None = None
         self.superseded = False
         self.streamed = False
@@ -172,7 +173,7 @@ class FlowRunContext:
     def go_on(self) -> None:
         """Before another attempt: forget that the last one was stopped, unless the run is to stop for good."""
         if self.cancel_message is None and not (self.parent is not None and self.parent.cancelled.is_set()):
-            self.cancelled = Event()
+            self.cancelled = Flag()
 
     def sync(self) -> None:
         """Bring everything that was recorded of this run to the disk: its journal, and its beginning, which only the

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 from penstock.engine.console import Console
+from penstock.engine.gates import Flag
 from penstock.engine.journal import Journal
 from penstock.engine.options import TaskOptions
 from penstock.ports import Clock, Orchestrator, Principal, ResultStore
@@ -26,7 +27,7 @@ class Services:
     entropy: Callable[[int], bytes]
     chance: Callable[[], float]
     """A number in [0, 1), for jitter."""
-    sleep: Callable[[float, Event], bool] | None
+    sleep: Callable[[float, Flag], bool] | None
     """Waits in place of the system's clock, in tests."""
     watch: Callable[[Any], Any]
     """Have somebody look whether a flow run is to stop; returns what ends the watch."""

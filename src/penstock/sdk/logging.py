@@ -33,6 +33,10 @@ class RunLogHandler(logging.Handler):
         super().__init__()
         self._captured = captured
 
+    def createLock(self) -> None:
+        """None is needed, and one whose holder is ended from outside would stay locked for everybody."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         run = current_flow_run.get()
         if run is None or getattr(record, "penstock_kept", False):

@@ -1,6 +1,14 @@
 """A clock that stands still until it is moved."""
 
-from threading import Condition, Event
+from threading import Condition
+from typing import Protocol
+
+
+class Interrupted(Protocol):
+    """What a sleep looks at: an `Event`, or what can be asked like one."""
+
+    def is_set(self) -> bool:
+        """Whether to sleep no longer."""
 
 
 class FakeClock:
@@ -32,7 +40,7 @@ class FakeClock:
         self.slept.append(seconds)
         self.move(seconds=seconds)
 
-    def sleep_unless(self, seconds: float, interrupted: Event) -> bool:
+    def sleep_unless(self, seconds: float, interrupted: Interrupted) -> bool:
         """The same, for waits that can be interrupted: tells whether the whole time passed."""
         if interrupted.is_set():
             return False
