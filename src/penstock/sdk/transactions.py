@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from penstock.core.errors import InvalidDefinition, NotInRun
-from penstock.core.states import Reason, StateType
+from penstock.core.states import Reason
 from penstock.engine.context import current_flow_run, current_transaction
 from penstock.engine.kept_results import load_result
 from penstock.engine.logs import ERROR, emit
