@@ -133,7 +133,7 @@ def test_another_runs_affairs_are_refused(scene: Scene) -> None:
         Ingest(writer_id=process.id, records=[(1, began(process.new_id(), None))]),
         RequestRun(deployment="etl/nightly", parent_run_id=other),
         TakeFlowRun(id=other, writer=process.hello, holder_alive=False, claim=1),
-        TakeFlowRun(id=scene.run_id, writer=process.hello, holder_alive=False),
+        TakeFlowRun(id=scene.run_id, writer=process.hello, holder_alive=False, claim=99),
         EndClaim(flow_run_id=scene.run_id, claim=99),
     ]
     for request in refused:
@@ -196,7 +196,8 @@ def test_a_later_claim_ends_what_an_earlier_token_opens(scene: Scene) -> None:
 def test_a_run_that_has_long_ended_opens_nothing(scene: Scene) -> None:
     process = scene.process
     scene.office.take(scene.claimed, process)
-    process.end(scene.run_id)
+    scene.process.ask(TakeFlowRun(id=scene.run_id, writer=process.hello, holder_alive=False))  # tries again
+    process.end(scene.run_id, epoch=2)
     process.ask(ListConcurrencyLimits())  # hooks go on for a while
     run = scene.served.local.ask(GetFlowRun(id=scene.run_id))
     assert run.ended_at is not None

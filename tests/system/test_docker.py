@@ -50,11 +50,12 @@ class Yard:
     def ask(self, request: Any) -> Any:
         return wiring.open_orchestrator().ask(request)
 
-    def deploy(self, flow: str, **variables: Any) -> None:
+    def deploy(self, flow: str, *, steps: Any = (), **variables: Any) -> None:
         volumes = [f"{self.flows}:/flows:ro", f"{self.ledger}:/ledger"]
         spec = DeploymentSpec(
             entrypoint=f"container_flows.py:{flow}",
-            path="/flows",
+            path=None if steps else "/flows",
+            pull_steps=steps,
             work_pool=POOL,
             job_variables={"image": self.image, "volumes": volumes, **variables},
         )
@@ -160,6 +161,24 @@ def test_a_run_in_a_container_is_recorded_and_leaves_nothing(yard: Yard, capfd: 
     assert asked.infrastructure == f"docker:{run.host}"
     until(lambda: not yard.containers(run_id), "the container's removal")
     assert "Completed" == yard.settled(curious).state.name, yard.run(curious).state
+
+
+def test_code_is_fetched_by_git_and_runs_ask_for_runs(yard: Yard) -> None:
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "flows"],
+    ):
+        subprocess.run(["git", "-C", yard.flows, *words], check=True)
+    for path in (yard.flows, *yard.flows.rglob("*")):
+        os.chown(path, 1000, 1000)  # git reads no stranger's repository
+    yard.work()
+    yard.deploy("hello", steps=[{"git_clone": {"repository": "file:///flows"}}])
+    run_id = yard.request("starter")
+    assert "Completed" == yard.settled(run_id).state.name, yard.run(run_id).state
+    [child] = [run for run in yard.ask(ListFlowRuns()).items if run.flow_name == "hello"]
+    assert ("Completed", run_id) == (child.state.name, child.parent_run_id)
+    assert f"{child.name} is Completed" in yard.lines()
 
 
 def test_a_container_is_as_the_job_says(yard: Yard) -> None:

@@ -17,7 +17,7 @@ from penstock.core.run_tokens import RunToken
 from penstock.core.states import StateType
 from penstock.limits import AcquireSlots, GetConcurrencyLimit, ListConcurrencyLimits, ReleaseSlots, RenewSlots
 from penstock.ports import Clock, Orchestrator, Principal, R, Request
-from penstock.scheduling import GetDeployment, GetRunRequest, ListRunInputs, PauseRun, RequestRun, RequeueRun
+from penstock.scheduling import AnswerRun, GetDeployment, GetRunRequest, ListRunInputs, PauseRun, RequestRun, RequeueRun
 from penstock.work import EndClaim
 
 AFTER_END_US = 3_600_000_000
@@ -34,15 +34,16 @@ def _freely(scope: "RunScope", request: Any, by: Principal, token: RunToken) -> 
     scope.check_claim(by, token)
 
 
-def _own(field: str) -> Rule:
-    """Its own run, by the claim that it has."""
+def _take(scope: "RunScope", request: ports.TakeFlowRun, by: Principal, token: RunToken) -> None:
+    """Its own run, by its claim; by none where a flow is tried again by the process that has the run."""
+    if request.id != token.run_id or request.claim not in (None, token.claim):
+        raise refusal(request, token, "of another run or claim than its own")
+    scope.check_claim(by, token)
 
-    def check(scope: "RunScope", request: Any, by: Principal, token: RunToken) -> None:
-        if getattr(request, field) != token.run_id or request.claim != token.claim:
-            raise refusal(request, token, "of another run or claim than its own")
-        scope.check_claim(by, token)
 
-    return check
+def _end_claim(scope: "RunScope", request: EndClaim, by: Principal, token: RunToken) -> None:
+    if (request.flow_run_id, request.claim) != (token.run_id, token.claim):
+        raise refusal(request, token, "of another run or claim than its own")
 
 
 def _family(field: str) -> Rule:
@@ -84,12 +85,13 @@ RULES: Mapping[type[Request[Any]], Rule] = MappingProxyType(
         ports.MarkCrashed: _writer,
         ports.FindCancellations: _cancellations,
         # Its own run, and what is beneath it.
-        ports.TakeFlowRun: _own("id"),
-        EndClaim: _own("flow_run_id"),
+        ports.TakeFlowRun: _take,
+        EndClaim: _end_claim,
         ports.MoveFlowRun: _family("id"),
         ports.CancelFlowRun: _family("id"),
         PauseRun: _family("flow_run_id"),
         ListRunInputs: _family("flow_run_id"),
+        AnswerRun: _family("flow_run_id"),
         GetRunRequest: _family("flow_run_id"),
         RequeueRun: _family("flow_run_id"),
         ports.ListStates: _family("flow_run_id"),

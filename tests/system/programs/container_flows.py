@@ -5,8 +5,10 @@ import time
 from pathlib import Path
 
 from penstock import flow, get_run_logger, task
+from penstock.deployments import run_deployment
 from penstock.errors import NotAuthorized
 from penstock.ports import ListFlows
+from penstock.runtime import flow_run
 from penstock.sdk import wiring
 
 LEDGER = Path("/ledger")
@@ -35,14 +37,24 @@ def hello(n: int = 1) -> int:
     return double(n) + inner(n + 1)
 
 
-@flow
+@flow(retries=1)
 def curious() -> str:
+    if flow_run.run_count == 1:
+        raise RuntimeError("once more")
     settings = wiring.current_settings()
     try:
         wiring.open_orchestrator(settings).ask(ListFlows(), wiring.principal_of(settings))
     except NotAuthorized as error:
         return str(error)
     raise AssertionError("a run's token opened what is none of its business")
+
+
+@flow
+def starter() -> int:
+    """Has another deployment run, and waits for it."""
+    run = run_deployment("hello/there", parameters={"n": 6})
+    note(f"{run.name} is {run.state.name}")
+    return run.state.is_completed()
 
 
 @flow
