@@ -66,7 +66,9 @@ def _suspended(connection: Connection, run: FlowRun, workspace_id: int, now: int
     ).one_or_none()
     if asked is None:  # it was answered, and is of no deployment: no worker comes for it
         return Explanation(
-            code="answered", message=f"It was answered. Go on with it: `penstock resume {run.name}`.", since=run.state.at
+            code="answered",
+            message=f"It was answered. Go on with it: `penstock resume {run.name}`.",
+            since=run.state.at,
         )
     what = f" to `{asked.key}`"
     until = ""
