@@ -38,6 +38,7 @@ TABLE = MappingProxyType(
         ),
         "worker": Lazy("penstock.cli.worker:worker", DEPLOY, "Claim runs that wait in a work pool, and start them."),
         "agent": Lazy("penstock.cli.worker:agent", DEPLOY, "Workers, as Prefect 2 called them."),
+        "backfill": Lazy("penstock.cli.backfill:backfill", DEPLOY, "Runs for periods of the past, a few at a time."),
         "flow": Lazy("penstock.cli.flow:flow", LOOK, "Flows that have run."),
         "flow-run": Lazy(
             "penstock.cli.flow_run:flow_run", LOOK, "Runs of flows: list, inspect, follow, cancel, run again."

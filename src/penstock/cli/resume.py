@@ -8,7 +8,7 @@ import click
 
 from penstock.cli.commands import Command
 from penstock.cli.exits import ExitCode
-from penstock.cli.logs import LogChoice, LogTail, LogWriter
+from penstock.cli.logs import LogChoice, LogTail, LogWriter, read_lines
 from penstock.cli.lookup import get_flow_run
 from penstock.cli.running import (
     add_working_folder,
@@ -25,7 +25,7 @@ from penstock.cli.session import Session, pass_session
 from penstock.cli.watching import Watch, exit_code_of
 from penstock.core.errors import NotFound, RunNotResumable
 from penstock.core.states import StateType
-from penstock.ports import FlowRun
+from penstock.ports import FlowRun, ListStates
 from penstock.scheduling import AnswerRun, GetRunRequest, ListRunInputs, RequestRun, RequeueRun, RunRequest
 
 if TYPE_CHECKING:
@@ -63,9 +63,10 @@ def resume(
     found = get_flow_run(session, run)
     asked = None if here or entrypoint else _find_request(session, found)
     if found.state.type is StateType.PAUSED:
+        watched = _begin_watching(session, found, watch=watch)
         went_on = _let_go_on(session, found)
         if went_on.state.name != "Suspended":
-            return _follow(session, went_on, watch=watch)
+            return _follow(session, went_on, watched)
     elif asked is not None and asked.deployment_id is not None:
         return _requeue(session, found, resume=True, watch=watch)
     return _run_here(session, found, entrypoint, allow_code_change=allow_code_change)
@@ -161,10 +162,11 @@ def _find_request(session: Session, run: FlowRun) -> RunRequest | None:
 
 
 def _requeue(session: Session, run: FlowRun, *, resume: bool, watch: bool) -> ExitCode:
+    watched = _begin_watching(session, run, watch=watch)
     queued = session.ask(RequeueRun(flow_run_id=run.id, resume=resume))
     kept = "what it completed is kept" if resume else "all of it is done again"
     session.terminal.say(f"Flow run `{queued.name}` waits for a worker again; {kept}.")
-    return _follow(session, queued, watch=watch)
+    return _follow(session, queued, watched)
 
 
 def _request_again(
@@ -189,7 +191,7 @@ def _request_again(
         )
     )
     session.terminal.say(f"Flow run `{made.name}` of `{made.flow_name}/{asked.deployment_name}` is {made.state.name}.")
-    return _follow(session, made, watch=watch)
+    return _follow(session, made, _begin_watching(session, made, watch=watch))
 
 
 def _let_go_on(session: Session, run: FlowRun) -> FlowRun:
@@ -206,10 +208,20 @@ def _let_go_on(session: Session, run: FlowRun) -> FlowRun:
     return went_on
 
 
-def _follow(session: Session, run: FlowRun, *, watch: bool) -> ExitCode:
-    if watch:
-        tail = LogTail(LogChoice(flow_run_id=run.id))
-        return exit_code_of(Watch(session, run, tail, LogWriter(session, as_json=False)).follow())
+def _begin_watching(session: Session, run: FlowRun, *, watch: bool) -> Watch | None:
+    """What will follow the run if that is wanted; what is recorded by now is passed over."""
+    if not watch:
+        return None
+    choice = LogChoice(flow_run_id=run.id)
+    last = next(iter(read_lines(session, choice, head=None, tail=1)), None)
+    states = 0 if run.started_at is None else len(session.ask(ListStates(flow_run_id=run.id)))
+    tail = LogTail(choice, 0 if last is None else last.seq)
+    return Watch(session, run, tail, LogWriter(session, as_json=False), states_seen=states)
+
+
+def _follow(session: Session, run: FlowRun, watched: Watch | None) -> ExitCode:
+    if watched is not None:
+        return exit_code_of(watched.follow())
     session.terminal.say(f"Follow it with: penstock flow-run watch {shlex.quote(run.name)}", colour="bright_black")
     return ExitCode.OK
 

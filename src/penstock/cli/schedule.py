@@ -1,4 +1,4 @@
-"""`penstock schedule`: when a schedule fires, before anybody relies on it. Needs no database."""
+"""`penstock schedule`: when a schedule fires, before anybody relies on it; `preview` needs no database."""
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -9,6 +9,7 @@ import click
 
 from penstock.cli.commands import Group, json_option
 from penstock.cli.session import Session, pass_session
+from penstock.cli.simulate import simulate_schedules
 from penstock.cli.tables import Cell, Column
 from penstock.cli.text import as_duration, as_iso, parse_span
 from penstock.core.errors import ScheduleInvalid
@@ -23,6 +24,9 @@ YEAR_MIN, YEAR_MAX = 1900, 9_989
 @click.group(cls=Group)
 def schedule() -> None:
     """When schedules fire."""
+
+
+schedule.add_command(simulate_schedules)
 
 
 @schedule.command(

@@ -28,7 +28,7 @@ class Watch:
     tail: LogTail | None
     writer: LogWriter
     states: bool = True
-    _states_seen: int = 0
+    states_seen: int = 0
 
     def follow(self) -> FlowRun:
         """Show what happens until the run has ended; returns it as it ended."""
@@ -56,8 +56,8 @@ class Watch:
         news: list[Iterator[LogLine | StateEntry]] = []
         if self.states:
             history: Sequence[StateEntry] = self.session.ask(ListStates(flow_run_id=run.id))
-            news.append(iter(history[self._states_seen :]))
-            self._states_seen = max(self._states_seen, len(history))
+            news.append(iter(history[self.states_seen :]))
+            self.states_seen = max(self.states_seen, len(history))
         if self.tail is not None:
             news.append(self.tail.read(self.session))
         for item in heapq.merge(*news, key=lambda item: item.at if isinstance(item, LogLine) else item.state.at):
