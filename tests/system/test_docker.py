@@ -20,11 +20,12 @@ from penstock.core.run_tokens import PREFIX
 from penstock.integrations.docker import DockerInfrastructure
 from penstock.integrations.docker.engines import EngineUnavailable
 from penstock.integrations.docker.jobs import RUN_LABEL
+from penstock.integrations.docker.orphans import OrphanWatch
 from penstock.ports import CancelFlowRun, FlowRun, GetFlowRun, ListFlowRuns, ListLogs, ListTaskRuns
 from penstock.scheduling import DeploymentSpec, GetRunRequest, RequestRun, SaveDeployment
 from penstock.sdk import wiring
 from penstock.settings import load_settings
-from penstock.work import SaveWorkPool
+from penstock.work import ClaimRuns, SaveWorkPool, WorkerHello
 from penstock.workers.infrastructure import find_infrastructure
 from penstock.workers.running import make_worker
 from penstock.workers.worker import Worker, WorkerOptions
@@ -46,6 +47,7 @@ class Yard:
     flows: Path
     workers: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
 
     def ask(self, request: Any) -> Any:
         return wiring.open_orchestrator().ask(request)
@@ -98,6 +100,28 @@ class Yard:
         thread.start()
         self.workers.append((worker, thread))
         return worker
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[list[tuple[str, int]]]:
+        """Look after orphans; gives what was asked about. `over` says why they are nobody's, once there is something in it."""
+        asked: list[tuple[str, int]] = []
+
+        def why_over(run_id: str, claim: int) -> str | None:
+            asked.append((run_id, claim))
+            return self.over[0] if self.over else None
+
+        settings = load_settings()
+        watching = OrphanWatch(
+            self.engine,
+            settings.journals_path,
+            target=wiring.target_of(settings),
+            why_over=why_over,
+            mine=lambda name: False,
+            look_seconds=0.1,
+            forgotten_seconds=0,
+        )
+        yield asked
+        watching.close()
 
     def close(self) -> None:
         for worker, thread in self.workers:
@@ -269,8 +293,23 @@ def test_a_container_outlives_its_worker(yard: Yard, tmp_path: Path) -> None:
     assert ("Completed", {"COMPLETED": 1}) == (run.state.name, dict(run.task_counts))
     [container] = yard.containers(run_id)
     container.wait()
-    DockerInfrastructure(forgotten_seconds=0)  # as the next worker begins
-    until(lambda: not yard.containers(run_id), "the removal of a container whose worker is gone")
+    with yard.watch() as told:  # as the next worker does
+        until(lambda: not yard.containers(run_id), "the removal of a container whose worker is gone")
+    assert [] == told  # one that has ended is nobody's question
+
+
+def test_a_container_whose_run_goes_on_elsewhere_is_ended(yard: Yard) -> None:
+    run_id = yard.request("patient")
+    hello = WorkerHello(name="gone", work_pool=POOL, host="here", pid=1, version="1")
+    [claimed] = yard.ask(ClaimRuns(worker=hello))
+    DockerInfrastructure().start(claimed)
+    yard.wait_for("patient")
+    with yard.watch() as told:
+        until(lambda: len(told) > 1, "a second look at the container")
+        assert "running" == yard.containers(run_id)[0].status
+        yard.over.append("it was claimed anew")
+        until(lambda: not yard.containers(run_id), "the container's end")
+    assert {(run_id, 1)} == set(told)
 
 
 def test_a_server_on_loopback_is_reached_too(make_yard: Callable[..., Yard], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What containers leave behind: journals of those that died before all was told, and containers that nobody waits for any more.
+"""What containers leave behind: the journals of those that died before all was told.
 
 A journal is put among the worker's own, which takes it in as that of any dead process. Only what the container itself wrote is taken: on a
 volume there may be journals of the living.
@@ -9,8 +9,7 @@ import json
 import logging
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,9 @@ from docker.errors import NotFound
 
 from penstock.engine.journal import SUFFIX
 from penstock.integrations.docker.engines import ENGINE_ERRORS, describe
-from penstock.integrations.docker.jobs import REMOVE_LABEL, TARGET_LABEL
 
 HOME_VARIABLE = "PENSTOCK_HOME"
 ARCHIVE_BYTES_MAX = 256 * 1024 * 1024
-OVER = ("exited", "dead", "created")
 
 logger = logging.getLogger("penstock.worker")
 
@@ -52,14 +49,6 @@ def save_journals(container: Any, journals: Path, *, target: str) -> int:
         _write(journals / f"{header['writer']}{SUFFIX}", named + b"\n" + body)
         saved += 1
     return saved
-
-
-def find_forgotten(client: Any, *, target: str, seconds: float, known: Iterable[str]) -> list[Any]:
-    """Containers of runs of this store that ended long enough ago for their worker to have removed them."""
-    labels = [f"{TARGET_LABEL}={target}", f"{REMOVE_LABEL}=true"]
-    mine, now = set(known), datetime.now(UTC)
-    found = client.containers.list(all=True, ignore_removed=True, filters={"label": labels, "status": list(OVER)})
-    return [one for one in found if one.name not in mine and (now - _ended_at(one)).total_seconds() >= seconds]
 
 
 def remove(container: Any) -> None:
@@ -115,12 +104,3 @@ def _write(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part")
     part.write_bytes(content)
     os.replace(part, path)
-
-
-def _ended_at(container: Any) -> datetime:
-    """When it ended; when it was made, of one that never began."""
-    state = container.attrs.get("State", {})
-    text = state.get("FinishedAt") or ""
-    if text.startswith("0001") or not text:
-        text = container.attrs.get("Created", "")
-    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC) if text else datetime.now(UTC)
