@@ -132,6 +132,9 @@ def _within(
     handed_on = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name not in OTHERS}
     if settings.database_url:
         handed_on[f"{PREFIX}DATABASE_URL"] = network.address(settings.database_url)
+    for variable, place in (("RESULTS_PATH", settings.results_path), ("LAKE_PATH", settings.lake_path)):
+        if place is not None:
+            handed_on[PREFIX + variable] = str(_folder(place) or place)  # `~` is another folder there
     places = [str(settings.home), *_folders_outside(settings)]
     return (
         {**handed_on, **told, f"{PREFIX}HOME": str(settings.home)},
@@ -145,12 +148,15 @@ def _folders_outside(settings: Settings) -> list[str]:
     named = [settings.results_path, settings.lake_path]
     if settings.database_url and settings.database_url.startswith("sqlite"):
         named.append(os.path.dirname(settings.database_url.partition(":///")[2]))
-    folders = {
-        Path(place.removeprefix("file://")).expanduser().absolute()
-        for place in named
-        if place and not re.match(r"(?!file:)\w+://", place)
-    }
+    folders = {folder for place in named if place and (folder := _folder(place)) is not None}
     return sorted(str(folder) for folder in folders if not folder.is_relative_to(settings.home))
+
+
+def _folder(place: str) -> Path | None:
+    """The folder that a setting names; none of an object store's address."""
+    if re.match(r"(?!file:)\w+://", place):
+        return None
+    return Path(place.removeprefix("file://")).expanduser().absolute()
 
 
 def _texts(given: Any) -> dict[str, str]:
