@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-_QUANTITY = {"type": ["string", "number"], "pattern": r"^[0-9.]+([EPTGMkmun]i?|[eE][0-9]+)?$"}
+_QUANTITY = {"type": ["string", "number"], "pattern": r"^[0-9.]+([EPTGMk]|[EPTGMK]i|[mun]|[eE][0-9]+)?$"}
 _NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -26,7 +26,9 @@ VARIABLES: Mapping[str, Any] = MappingProxyType(
             {"enum": ["Always", "IfNotPresent", "Never"]},
             default="IfNotPresent",
         ),
-        "namespace": _is("Namespace", "Where the job is made; the worker's own if none is said.", {"type": "string"}),
+        "namespace": _is(
+            "Namespace", "Where the job is made; where the worker makes them if none is said.", {"type": "string"}
+        ),
         "service_account_name": _is("Service account", "Whom the pod acts as.", {"type": "string"}),
         "env": _is("Environment", "Variables of the process's environment.", _TEXTS, default={}),
         "secrets": _is("Secrets", "Names of Secrets whose keys become variables of the environment.", _NAMES),

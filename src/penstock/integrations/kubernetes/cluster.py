@@ -22,6 +22,8 @@ from penstock.core.errors import PenstockError, RequestInvalid
 
 CONTEXT_VARIABLE = "PENSTOCK_KUBERNETES_CONTEXT"
 """Which context of the kubeconfig a worker uses; its current one if unset."""
+NAMESPACE_VARIABLE = "PENSTOCK_KUBERNETES_NAMESPACE"
+"""Where Jobs are made that say nothing of it; where the worker is, or the context's own, if unset."""
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 PAGE_SIZE = 500
@@ -229,7 +231,7 @@ def load_configuration() -> tuple[str, client.Configuration]:
             "the worker in the cluster with a service account."
         ) from error
     made.retries = 0  # what may be asked again is asked again by who asks
-    return namespace or "default", made
+    return os.environ.get(NAMESPACE_VARIABLE) or namespace or "default", made
 
 
 def _make_client(configuration: client.Configuration) -> DynamicClient:

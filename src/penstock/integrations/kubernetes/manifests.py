@@ -76,8 +76,7 @@ def prepare(
     for name_, part in (("imagePullSecrets", spec["template"]["spec"]), ("envFrom", container)):
         if name_ in part:
             part[name_] = [_as_reference(one, secret=name_ == "envFrom") for one in part[name_] or ()]
-    if isinstance(container.get("resources"), dict):  # places of variables that were not given
-        container["resources"] = {key: part for key, part in container["resources"].items() if part}
+    container["resources"] = _resources(container.get("resources") or {})
     secret = set_environment(container, claimed, settings=settings, secret_name=name)
     if secret is not None:
         secret["metadata"] = {"name": name, "namespace": namespace, "labels": labels}
@@ -194,6 +193,15 @@ def name_of(stem: str, run_id: str, claim: int) -> str:
     tail = f"-{run_id.replace('-', '')[-12:]}-{claim}"
     head = re.sub(r"[^a-z0-9]+", "-", stem.lower())[: NAME_CHARACTERS_MAX - len(tail)].strip("-")
     return f"{head or 'penstock'}{tail}"
+
+
+def _resources(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Quantities are texts; of variables that were not given nothing is left."""
+    as_text = {
+        key: {name: str(quantity) for name, quantity in part.items()} if key in ("requests", "limits") else part
+        for key, part in said.items()
+    }
+    return {key: part for key, part in as_text.items() if part}
 
 
 def _variable(name: str, value: Any) -> dict[str, Any]:
