@@ -8,7 +8,7 @@ from penstock.core.errors import ParameterInvalid, PenstockError, RunNotResumabl
 from penstock.core.keys import write_exact
 from penstock.results.encoders import encode
 
-CO_VARARGS_FLAG = 0x04
+CO_VARARGS_FLAG, CO_VARKEYWORDS_FLAG = 0x04, 0x08
 PARAMETER_BYTES_MAX = 512 * 1024
 MARK = "$penstock"
 """Key of what stands in a run's record for a parameter that is not JSON."""
@@ -17,7 +17,7 @@ MARK = "$penstock"
 class Signature:
     """The parameters of one function; pydantic's model of it is built at first use."""
 
-    __slots__ = ("fn", "flow_name", "validates", "_model", "_plain", "_rest")
+    __slots__ = ("fn", "flow_name", "validates", "_model", "_plain", "_rest", "_takes_any")
 
     def __init__(self, fn: Callable[..., Any], flow_name: str, *, validates: bool = True):
         self.fn, self.flow_name, self.validates = fn, flow_name, validates
@@ -26,6 +26,7 @@ class Signature:
         annotations = dict(getattr(fn, "__annotations__", {}))
         annotations.pop("return", None)
         self._plain = code is not None and not annotations
+        self._takes_any = code is None or bool(code.co_flags & CO_VARKEYWORDS_FLAG)
         self._rest = ""  # the name of `*args`, if it takes any
         if code is not None and code.co_flags & CO_VARARGS_FLAG:
             self._rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
@@ -87,6 +88,8 @@ class Signature:
 
         schema: dict[str, Any] = self._get_model().model_json_schema(by_alias=True, schema_generator=Lenient)
         schema.get("properties", {}).pop(self._rest, None)  # no form asks for these
+        if not self._takes_any:
+            schema["additionalProperties"] = False  # or a parameter whose name is mistyped would fail the run, much later
         return schema
 
     def _get_model(self) -> Any:

@@ -35,6 +35,7 @@ from penstock.store.tables import flow, flow_run
 from penstock.store.targets import (
     Target,
     check_given,
+    check_job_variables,
     find_deployment,
     find_pool,
     find_target,
@@ -62,6 +63,7 @@ def save_deployment(store: Store, request: SaveDeployment, workspace: str, *, ac
         connection, now = transaction.connection, transaction.now_us()
         workspace_id = store.make_workspace(transaction, workspace)
         pool_seq = _pool_of(transaction, workspace_id, request.spec)
+        check_job_variables(connection, pool_seq, request.spec.job_variables)
         flow_seq = find_flow(transaction, workspace_id, clean_text(request.flow_name), at=now)
         mine = and_(d.workspace_id == workspace_id, d.flow_seq == flow_seq, d.name == clean_text(request.name))
         values = {

@@ -148,7 +148,7 @@ def _asked_for(connection: Connection, target: Target, request: RequestRun, *, n
     )
     parameters = {**own, **request.parameters}
     check_parameters(target, parameters)
-    check_job_variables(connection, target, request.job_variables)
+    check_job_variables(connection, target.pool_seq, request.job_variables)
     queue_seq = None
     if request.work_queue is not None:
         if target.pool_seq is None:

@@ -153,11 +153,14 @@ def check_parameters(target: Target, parameters: Mapping[str, Any]) -> None:
         raise ParameterInvalid(target.flow_name, problems)
 
 
-def check_job_variables(connection: Connection, target: Target, variables: Mapping[str, Any]) -> None:
-    """Raises `RequestInvalid` for job variables that the pool's template does not know, or that do not fit it."""
-    if not variables or target.pool_seq is None:
+def check_job_variables(connection: Connection, pool_seq: int | None, variables: Mapping[str, Any]) -> None:
+    """Raises `RequestInvalid` for job variables that the pool's template does not know, or that do not fit it.
+
+    Templates in them are filled in later.
+    """
+    if not variables or pool_seq is None:
         return
-    row = connection.execute(select(p.name, p.base_job_template).where(p.seq == target.pool_seq)).one_or_none()
+    row = connection.execute(select(p.name, p.base_job_template).where(p.seq == pool_seq)).one_or_none()
     schema = (decode_json(row.base_job_template) or {}).get("variables") if row is not None else None
     if row is None or not schema:
         return
@@ -167,7 +170,8 @@ def check_job_variables(connection: Connection, target: Target, variables: Mappi
             near = near_names(name, known)
             hint = f"Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else f"It has {', '.join(known)}."
             raise RequestInvalid(f"Work pool `{row.name}` has no job variable `{name}`. {hint}")
-    problems = find_problems(schema, dict(variables), partial=True)
+    plain = {name: value for name, value in variables.items() if "{{" not in str(value)}
+    problems = find_problems(schema, plain, partial=True)
     if problems:
         said = "; ".join(f"`{name}` {expectation}, got {value!r:.200}" for name, expectation, value in problems)
         raise RequestInvalid(f"Job variables do not fit work pool `{row.name}`: {said}.")
