@@ -1,0 +1,249 @@
+"""`penstock deploy`, `deployment`, `flow-run` and `backfill`: from a file with flows to runs by a worker."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+FLOWS = """
+from penstock import flow, suspend_flow_run, task
+
+@task
+def fetch(color: str, year: int, month: int) -> str:
+    return f"{color}-{year}-{month}"
+
+@flow
+def parent(color: str = "yellow", year: int = 2021, months: list[int] = [1, 2]) -> list[str]:
+    return [fetch(color, year, month) for month in months]
+
+@flow
+def asking() -> int:
+    return suspend_flow_run(int, message="How many?")
+"""
+
+
+@pytest.fixture
+def project(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with flows, worked in, and a pool."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "flows.py").write_text(FLOWS)
+    monkeypatch.chdir(folder)
+    cli.ok("work-pool", "create", "local")
+    return folder
+
+
+def work(cli: Cli) -> None:
+    """Have a worker run what waits."""
+    done = cli.process("worker", "start", "-p", "local", "--run-once")
+    assert 0 == done.code, done
+
+
+def runs(cli: Cli, *arguments: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = cli.ok("flow-run", "ls", *arguments, "--json").json
+    return listed
+
+
+# ---- The way of it ----------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_asked_for_is_run_by_a_worker_with_its_parameters(cli: Cli, project: Path) -> None:
+    cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local", "-p", "color=green")
+    asked = cli.ok("deployment", "run", "parent/monthly", "-p", "months=[4]", "--json").json
+    assert "Scheduled" == asked["state"]["name"]
+    (reason,) = [each["code"] for each in cli.ok("flow-run", "why", asked["name"], "--json").json][:1]
+    assert "no_worker" == reason
+    work(cli)
+    (run,) = runs(cli)
+    assert ("COMPLETED", {"color": "green", "months": [4]}) == (run["state"]["type"], run["parameters"])
+    assert ["green-2021-4"] == json.loads(cli.ok("result", "show", run["name"]).out)
+    assert ["ended"] == [each["code"] for each in cli.ok("flow-run", "why", run["name"], "--json").json]
+
+
+def test_a_run_is_run_again_with_other_parameters_and_a_completed_one_is_not_retried(cli: Cli, project: Path) -> None:
+    cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local")
+    cli.ok("deployment", "run", "monthly", "-p", "months=[4]", "--tag", "trial", "--name", "first")
+    work(cli)
+    refused = cli("flow-run", "retry", "first")
+    assert 1 == refused.code
+    assert "Ask for a new run" in refused.err
+    cli.ok("flow-run", "rerun", "first", "-p", "year=1999")
+    work(cli)
+    run = runs(cli)[0]
+    assert ({"months": [4], "year": 1999}, ["trial"]) == (run["parameters"], run["tags"])
+    assert "COMPLETED" == run["state"]["type"]
+
+
+def test_a_failed_run_is_retried_by_a_worker(cli: Cli, project: Path) -> None:
+    (project / "flows.py").write_text(FLOWS.replace('return f"{color}', 'open("there"); return f"{color}'))
+    cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local")
+    cli.ok("deployment", "run", "monthly", "--name", "first")
+    work(cli)
+    assert "FAILED" == runs(cli)[0]["state"]["type"]
+    (project / "there").touch()
+    cli.ok("flow-run", "retry", "first")
+    work(cli)
+    (run,) = runs(cli)
+    assert ("COMPLETED", 2) == (run["state"]["type"], run["epoch"])
+
+
+def test_a_suspended_run_goes_on_by_a_worker_with_the_answer_that_is_typed(cli: Cli, project: Path) -> None:
+    cli.ok("deploy", "flows.py:asking", "-n", "now", "--pool", "local")
+    cli.ok("deployment", "run", "asking/now", "--name", "question")
+    work(cli)
+    (asked,) = cli.ok("flow-run", "inputs", "question", "--json").json
+    assert ("How many?", None, None) == (asked["message"], asked["answer"], asked["answered_at"])
+    assert 2 == cli("flow-run", "resume", "question").code  # it asks for more than to go on
+    refused = cli("flow-run", "answer", "question", "-p", "value=many")
+    assert (1, True) == (refused.code, "`value`" in refused.err)
+    cli.ok("flow-run", "answer", "question", typed="7\n", terminal=True)
+    work(cli)
+    assert "7" == cli.ok("result", "show", "question").out.strip()
+    assert 1 == cli("flow-run", "answer", "question").code
+
+
+def test_deploying_again_makes_a_version_only_if_something_changed(cli: Cli, project: Path) -> None:
+    deploy = ("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local", "--cron", "0 5 1 * *")
+    cli.ok(*deploy, "--timezone", "Europe/Berlin", "--save")
+    cli.ok("deploy", "--all")
+    assert 1 == cli.ok("deployment", "inspect", "monthly", "--json").json["version"]
+    cli.ok("deploy", "-n", "monthly", "-p", "year=1999")
+    assert [2, 1] == [each["number"] for each in cli.ok("deployment", "versions", "monthly", "--json").json]
+    cli.ok("deployment", "rollback", "monthly")
+    found = cli.ok("deployment", "inspect", "monthly", "--json").json
+    assert (1, {}) == (found["version"], found["spec"]["parameters"])
+    assert ["Europe/Berlin"] == [each["definition"]["timezone"] for each in found["schedules"]]
+
+
+def test_schedules_rest_and_go_on(cli: Cli, project: Path) -> None:
+    cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local", "--cron", "0 5 1 * *")
+    cli.ok("deployment", "pause", "monthly")
+    assert cli.ok("deployment", "inspect", "monthly", "--json").json["paused"]
+    cli.ok("deployment", "resume", "parent/monthly")
+    cli.ok("deployment", "schedule", "add", "monthly", "--interval", "1h", "--slug", "hourly", "-p", "year=1999")
+    cli.ok("deployment", "schedule", "deactivate", "monthly", "hourly")
+    listed = {each["slug"]: each for each in cli.ok("deployment", "schedule", "ls", "monthly", "--json").json}
+    assert (True, False) == (listed["cron"]["active"], listed["hourly"]["active"])
+    cli.ok("deployment", "schedule", "remove", "monthly", "hourly", "--yes")
+    assert ["cron"] == [each["slug"] for each in cli.ok("deployment", "schedule", "ls", "monthly", "--json").json]
+    cli.ok("deployment", "delete", "monthly", "--yes")
+    assert [] == cli.ok("deployment", "ls", "--json").json
+
+
+# ---- Backfills and what would be --------------------------------------------------------------------------------
+
+
+def test_a_backfill_is_shown_made_stopped_and_cancelled(cli: Cli, project: Path) -> None:
+    cli.ok(
+        "deploy", "flows.py:parent", "-n", "monthly", "--pool", "local", "--cron", "0 5 1 * *",
+        "--timezone", "Europe/Berlin", "-p", 'months=["{{ period.start.month }}"]',
+    )  # fmt: skip
+    span = ("--from", "2020-01-01", "--to", "2020-04-01")
+    preview = cli.ok("backfill", "create", "monthly", *span, "--dry-run", "--json").json
+    assert (3, [[1], [2], [3]]) == (preview["total"], [each["parameters"]["months"] for each in preview["ahead"]])
+    assert [] == cli.ok("backfill", "ls", "--json").json
+
+    declined = cli("backfill", "create", "monthly", *span, typed="n\n", terminal=True)
+    assert 1 == declined.code
+    assert [] == cli.ok("backfill", "ls", "--json").json
+
+    made = cli.ok("backfill", "create", "monthly", *span, "--concurrency", "2", "--json").json
+    cli.ok("backfill", "pause", made["id"][:18])
+    assert "paused" == cli.ok("backfill", "inspect", made["id"], "--json").json["status"]
+    cli.ok("backfill", "resume", made["id"])
+    cli.ok("backfill", "cancel", made["id"])
+    (known,) = cli.ok("backfill", "ls", "--deployment", "monthly", "--json").json
+    assert "cancelled" == known["status"]
+    assert 1 == cli("backfill", "resume", made["id"]).code
+    assert 1 == cli("backfill", "inspect", "feed").code
+
+
+def test_a_simulation_counts_what_the_schedules_would_ask_for(cli: Cli, project: Path) -> None:
+    for name, arguments in (("hourly", ["--interval", "1h"]), ("daily", ["--cron", "0 5 * * *"]), ("idle", [])):
+        cli.ok("deploy", "flows.py:parent", "-n", name, "--pool", "local", *arguments)
+    cli.ok("deployment", "run", "hourly")
+    work(cli)
+    made = cli.ok("schedule", "simulate", "--days", "2", "--json").json
+    counts = [sum(run["slug"] == slug for run in made["runs"]) for slug in ("interval", "cron")]
+    assert [48, 2] == counts
+    assert (False, [], [], []) == (made["cut"], made["overlaps"], made["overruns"], made["deadlines_missed"])
+    assert all(each["expected_seconds"] > 0 for each in made["schedules"])
+    cli.ok("deployment", "pause", "hourly")
+    assert 2 == len(cli.ok("schedule", "simulate", "--days", "2", "--json").json["runs"])
+
+
+# ---- What is wrong is said --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["flows.py:parent", "--pool", "lokal"], 1, "`local`"),
+        (["flows.py:parent", "--pool", "local", "-q", "defualt2"], 0, ""),  # a queue is made
+        (["flows.py:parent", "--pool", "local", "--cron", "61 * * * *"], 1, "minute `61`"),
+        (
+            ["flows.py:parent", "--pool", "local", "--cron", "@daily", "--timezone", "Europe/Berln"],
+            1,
+            "`Europe/Berlin`",
+        ),
+        (["flows.py:parnt", "--pool", "local"], 1, "`parent`"),
+        (["flow.py:parent", "--pool", "local"], 1, "flow.py"),
+        (["broken.py:parent", "--pool", "local"], 1, "broken.py, line 2"),
+        (["flows.py:parent", "--pool", "local", "-p", "year=soon"], 1, "`year`"),
+        (["flows.py:parent"], 2, "--pool"),
+        (["-n", "monthly"], 2, "penstock init"),
+        (["--all"], 2, "penstock init"),
+        (["flows.py:parent", "--pool", "local", "--deadline", "soon"], 2, "--deadline"),
+        (["flows.py:parent", "--pool", "local", "-jv", "worm=1"], 1, "`warm`"),
+    ],
+)
+def test_a_deploy_that_cannot_be_says_why(cli: Cli, project: Path, arguments: list[str], code: int, said: str) -> None:
+    (project / "broken.py").write_text("from penstock import flow\ndef broken(:\n")
+    outcome = cli("deploy", *arguments)
+    assert code == outcome.code, outcome
+    assert said in outcome.err
+    assert bool(code) == (cli.ok("deployment", "ls", "--json").json == [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["parent/montly"], 1, "`parent/monthly`"),
+        (["monthly", "-p", "year=soon"], 1, "`year`"),
+        (["monthly", "-p", "jear=1999"], 1, "jear"),
+        (["monthly", "--at", "whenever"], 2, "--at"),
+        (["monthly", "--in", "a while"], 2, "--in"),
+        (["monthly", "--in", "1h", "--at", "noon"], 2, "--at"),
+        (["monthly", "--queue", "defalt"], 1, "`default`"),
+        (["monthly", "-p", "year"], 2, "KEY=VALUE"),
+    ],
+)
+def test_a_run_that_cannot_be_asked_for_says_why(
+    cli: Cli, project: Path, arguments: list[str], code: int, said: str
+) -> None:
+    cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local")
+    outcome = cli("deployment", "run", *arguments)
+    assert code == outcome.code, outcome
+    assert said in outcome.err
+    assert [] == runs(cli)
+
+
+def test_a_run_whose_code_has_gone_or_broke_since_says_so(cli: Cli, project: Path) -> None:
+    for number, text in enumerate(
+        ["def broken(:\n", FLOWS.replace("def parent", "def other"), "raise OSError('no disk')", None]
+    ):
+        path = project / f"flows{number}.py"
+        path.write_text(FLOWS)
+        cli.ok("deploy", f"{path.name}:parent", "-n", f"d{number}", "--pool", "local")
+        cli.ok("deployment", "run", f"parent/d{number}", "--name", f"run-{number}")
+        path.unlink() if text is None else path.write_text(text)
+    work(cli)
+    messages = {run["name"]: run["state"]["message"] for run in runs(cli) if run["state"]["type"] == "FAILED"}
+    assert "flows0.py, line 1, is no valid Python" in messages["run-0"]
+    assert "No flow in " in messages["run-1"]
+    assert "`parent`" in messages["run-1"]
+    assert "cannot be imported: OSError: no disk" in messages["run-2"]
+    assert "flows3.py" in messages["run-3"]
