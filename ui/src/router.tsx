@@ -16,7 +16,7 @@ const only = <K extends string>(...names: readonly K[]) => (search: Record<strin
 const routes = [
   createRoute({ getParentRoute: () => root, path: "/", component: HomePage, validateSearch: only("range") }),
   createRoute({
-    getParentRoute: () => root, path: "/runs", validateSearch: only("state", "flow", "q", "tag", "range", "since", "until", "all", "sort"),
+    getParentRoute: () => root, path: "/runs", validateSearch: only("state", "flow", "deployment", "q", "tag", "range", "since", "until", "all", "sort"),
     component: lazyRouteComponent(() => import("@/pages/runs/RunsPage"), "RunsPage"),
   }),
   createRoute({
@@ -34,6 +34,26 @@ const routes = [
   createRoute({
     getParentRoute: () => root, path: "/flows/$name", validateSearch: only("range"),
     component: lazyRouteComponent(() => import("@/pages/flow/FlowPage"), "FlowPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root, path: "/deployments", validateSearch: only("q", "show"),
+    component: lazyRouteComponent(() => import("@/pages/deployments/DeploymentsPage"), "DeploymentsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root, path: "/deployments/$flow/$name",
+    component: lazyRouteComponent(() => import("@/pages/deployment/DeploymentPage"), "DeploymentPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root, path: "/calendar", validateSearch: only("view", "date", "deployment"),
+    component: lazyRouteComponent(() => import("@/pages/calendar/CalendarPage"), "CalendarPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root, path: "/work-pools",
+    component: lazyRouteComponent(() => import("@/pages/pools/PoolsPage"), "PoolsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root, path: "/work-pools/$name",
+    component: lazyRouteComponent(() => import("@/pages/pools/PoolPage"), "PoolPage"),
   }),
   createRoute({
     getParentRoute: () => root, path: "/artifacts", validateSearch: only("q", "id"),

@@ -24,7 +24,7 @@ export interface Ask {
 }
 
 /** Ask a route under /api; raises `ApiError`. */
-export async function ask<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, options: Ask = {}): Promise<T> {
+export async function ask<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, options: Ask = {}): Promise<T> {
   const { query, body, signal } = options;
   let response: Response;
   try {

@@ -19,4 +19,9 @@ export const keys = {
   uses: ["uses"] as const,
   events: ["events"] as const,
   limits: ["limits"] as const,
+  deployments: ["deployments"] as const,
+  deployment: (key: string) => ["deployments", "one", key] as const,
+  ticks: ["ticks"] as const,
+  backfills: ["backfills"] as const,
+  pools: ["pools"] as const,
 };

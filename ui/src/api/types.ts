@@ -29,6 +29,19 @@ export type FlowSummary = Schemas["FlowSummary"];
 export type FlowGrid = Schemas["FlowGrid"];
 export type RunTimeline = Schemas["Timeline"];
 export type RunComparison = Schemas["RunComparison"];
+export type Deployment = Schemas["Deployment"];
+export type DeploymentSpec = Deployment["spec"];
+export type DeploymentVersion = Schemas["DeploymentVersion"];
+export type ScheduleRow = Schemas["ScheduleRow"];
+export type UpcomingTick = Schemas["UpcomingTick"];
+export type FiringTime = Schemas["FiringTime"];
+export type RunRequest = Schemas["RunRequest"];
+export type Explanation = Schemas["Explanation"];
+export type RunInput = Schemas["RunInput"];
+export type Backfill = Schemas["Backfill"];
+export type WorkPool = Schemas["WorkPool"];
+export type WorkQueue = Schemas["WorkQueue"];
+export type Worker = Schemas["Worker"];
 export type TaskMeasure = Schemas["TaskMeasure"];
 
 /** One page of a list; `cursor` continues it, none where it ends. */

@@ -14,11 +14,11 @@ export function useLiveChanges(run: string | undefined, events: boolean): void {
   const client = useQueryClient();
   useEffect(() => {
     const renewLists = throttled(LISTS_MILLISECONDS, () => {
-      for (const queryKey of [keys.runs, keys.charts, keys.flows, keys.uses, keys.artifacts]) void client.invalidateQueries({ queryKey });
+      for (const queryKey of [keys.runs, keys.charts, keys.flows, keys.uses, keys.artifacts, keys.deployments, keys.backfills, keys.pools]) void client.invalidateQueries({ queryKey });
     });
     const renewParts = throttled(PARTS_MILLISECONDS, () => {
       if (run === undefined) return;
-      for (const part of ["timeline", "tasks", "states", "failures", "artifacts", "uses", "task-log"])
+      for (const part of ["timeline", "tasks", "states", "failures", "artifacts", "uses", "task-log", "request", "why", "inputs"])
         void client.invalidateQueries({ queryKey: keys.runPart(run, part) });
       void client.invalidateQueries({ queryKey: keys.taskRuns });
     });

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { flowsQuery } from "@/api/queries/catalogue";
+import { deploymentsQuery, keyOf } from "@/api/queries/deployments";
 import { findRunsQuery } from "@/api/queries/runs";
 import { useSettled } from "@/keys/useSettled";
 import { PLACES } from "@/shell/places";
@@ -12,7 +13,7 @@ const SETTLE_MILLISECONDS = 120;
 
 export interface Command {
   id: string;
-  group: "Pages" | "Runs" | "Flows" | "Actions";
+  group: "Pages" | "Runs" | "Flows" | "Deployments" | "Actions";
   name: string;
   detail?: string;
   run?: FlowRun;
@@ -28,6 +29,7 @@ export function useCommands(text: string): Command[] {
   // What is known answers at once; runs are asked for when typing rests, and are never those of another text.
   const settled = useSettled(text, SETTLE_MILLISECONDS);
   const flows = useQuery({ ...flowsQuery, enabled: text.length > 0 });
+  const deployments = useQuery({ ...deploymentsQuery(), enabled: text.length > 0 });
   const runs = useQuery(findRunsQuery(settled));
   const pages = PLACES.filter(({ name }) => fits(name, text)).map(
     (place): Command => ({
@@ -48,9 +50,16 @@ export function useCommands(text: string): Command[] {
       id: flow.id, group: "Flows", name: flow.name, detail: "flow",
       act: () => void navigate({ to: "/flows/$name", params: { name: flow.name } }),
     }));
+  const deploymentCommands = (text ? (deployments.data?.items ?? []) : [])
+    .filter((deployment) => fits(keyOf(deployment), text))
+    .slice(0, FLOWS_SHOWN_MAX)
+    .map((deployment): Command => ({
+      id: deployment.id, group: "Deployments", name: keyOf(deployment), detail: deployment.paused ? "paused deployment" : "deployment",
+      act: () => void navigate({ to: "/deployments/$flow/$name", params: { flow: deployment.flow_name, name: deployment.name } }),
+    }));
   const runCommands = (text.length > 1 && settled === text ? (runs.data ?? []) : []).map((run): Command => ({
     id: run.id, group: "Runs", name: run.name, detail: run.flow_name, run,
     act: () => void navigate({ to: "/runs/$id", params: { id: run.id } }),
   }));
-  return [...runCommands, ...flowCommands, ...pages, ...actions.filter(({ name }) => fits(name, text))];
+  return [...runCommands, ...flowCommands, ...deploymentCommands, ...pages, ...actions.filter(({ name }) => fits(name, text))];
 }

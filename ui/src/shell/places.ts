@@ -1,8 +1,8 @@
-import { Activity, Boxes, FileBarChart2, Gauge, House, Layers, ListTree, Settings, Workflow } from "lucide-react";
+import { Activity, Boxes, CalendarDays, FileBarChart2, Gauge, House, Layers, ListTree, Rocket, Server, Settings, Workflow } from "lucide-react";
 import type { LucideIcon } from "lucide-react";
 
 export interface Place {
-  to: "/" | "/runs" | "/flows" | "/compare" | "/artifacts" | "/datasets" | "/concurrency" | "/events" | "/settings";
+  to: "/" | "/runs" | "/flows" | "/deployments" | "/calendar" | "/work-pools" | "/compare" | "/artifacts" | "/datasets" | "/concurrency" | "/events" | "/settings";
   name: string;
   icon: LucideIcon;
   /** Typed after `g`. */
@@ -14,6 +14,9 @@ export const PLACES: readonly Place[] = [
   { to: "/", name: "Home", icon: House, key: "h" },
   { to: "/runs", name: "Runs", icon: ListTree, key: "r" },
   { to: "/flows", name: "Flows", icon: Workflow, key: "f" },
+  { to: "/deployments", name: "Deployments", icon: Rocket, key: "d" },
+  { to: "/calendar", name: "Calendar", icon: CalendarDays, key: "t" },
+  { to: "/work-pools", name: "Work pools", icon: Server, key: "w" },
   { to: "/compare", name: "Compare", icon: Layers, key: "c" },
   { to: "/artifacts", name: "Artifacts", icon: FileBarChart2, key: "a" },
   { to: "/datasets", name: "Datasets", icon: Boxes, key: "l" },

@@ -55,6 +55,8 @@ export const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["j / k", "Next, previous row of a table"],
   ["Enter", "Open the row"],
   ["x", "Select the row"],
+  ["j / k / t", "Calendar: later, earlier, today"],
+  ["1 / 2 / 3", "Calendar: month, week, day"],
   ["+ / - / 0", "Timeline: zoom in, out, all"],
   ["← → ↑ ↓", "Timeline: move"],
   ["n", "Timeline: next task run that failed"],

@@ -16,6 +16,7 @@ import { RunList } from "@/pages/home/RunList";
 import { RunningNow } from "@/pages/home/RunningNow";
 import { Stuck } from "@/pages/home/Stuck";
 import { RANGES } from "@/pages/runs/filter";
+import { Upcoming } from "@/pages/home/Upcoming";
 import { DAY, nowMicros } from "@/time/format";
 import { useMinute } from "@/time/useMinute";
 
@@ -74,6 +75,7 @@ export function HomePage() {
         <div className="flex min-w-0 flex-col gap-3">
           <Stuck />
           <RunningNow />
+          <Upcoming />
           <Freshness />
         </div>
       </div>

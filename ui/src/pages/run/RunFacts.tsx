@@ -1,8 +1,10 @@
-import type { ReactNode } from "react";
+import { Link } from "@tanstack/react-router";
 import type { FlowRun } from "@/api/types";
 import { Copy } from "@/design/Copy";
+import { Fact, Facts } from "@/design/Facts";
 import { TaskCounts } from "@/design/TaskCounts";
 import { isFinal } from "@/design/state";
+import { WorkFacts } from "@/pages/run/WorkFacts";
 import { pairsOf, textOf } from "@/pages/run/parameters";
 import { duration } from "@/time/format";
 import { Span, Time } from "@/time/Time";
@@ -12,7 +14,7 @@ import { useNow } from "@/time/useNow";
 export function RunFacts({ run }: { run: FlowRun }) {
   const parameters = pairsOf(run.parameters);
   return (
-    <dl className="mb-3 flex flex-wrap gap-px overflow-hidden rounded-lg border border-line bg-line">
+    <Facts>
       <Fact name="Started"><Time at={run.started_at} as="day" /> <Time at={run.started_at} className="text-muted" /></Fact>
       <Fact name="Duration"><Span from={run.started_at} to={run.ended_at} className="font-medium" /> <Expected run={run} /></Fact>
       <Fact name="Task runs"><TaskCounts counts={run.task_counts} wide /></Fact>
@@ -21,7 +23,8 @@ export function RunFacts({ run }: { run: FlowRun }) {
         {run.entrypoint ? <Copy text={run.entrypoint} what="entrypoint">{run.entrypoint.split("/").at(-1)}</Copy> : <span className="text-muted">notebook or console</span>}
       </Fact>
       {run.code_version && <Fact name="Code version"><Copy text={run.code_version} what="code version">{run.code_version.slice(0, 12)}</Copy></Fact>}
-      <Fact name="Started by">{startedBy(run)}</Fact>
+      <Fact name="Started by"><StartedBy run={run} /></Fact>
+      <WorkFacts run={run} />
       <Fact name="Where">{run.host ? <span className="truncate" title={`process ${run.pid ?? "?"} on ${run.host}`}>{run.host}<span className="text-muted">, process {run.pid}</span></span> : "–"}</Fact>
       {run.tags.length > 0 && <Fact name="Tags"><span className="flex flex-wrap gap-1">{run.tags.map((tag) => <span key={tag} className="rounded bg-sunken px-1.5 text-xs">{tag}</span>)}</span></Fact>}
       <div className="basis-full bg-surface px-3.5 py-2">
@@ -33,22 +36,18 @@ export function RunFacts({ run }: { run: FlowRun }) {
           ))}
         </dd>
       </div>
-    </dl>
+    </Facts>
   );
 }
 
 /** A deployment, another run, or somebody's own program. */
-function startedBy(run: FlowRun): string {
-  if (typeof run.deployment === "string") return `deployment ${run.deployment}`;
-  return run.parent_run_id ? "the run that called it" : "a program";
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+function StartedBy({ run }: { run: FlowRun }) {
+  if (run.deployment == null) return run.parent_run_id ? "the run that called it" : "a program";
   return (
-    <div className="max-w-full min-w-38 flex-1 bg-surface px-3.5 py-2">
-      <dt className="text-xs text-muted">{name}</dt>
-      <dd className="min-w-0 truncate leading-6">{children}</dd>
-    </div>
+    <>
+      <Link to="/deployments/$flow/$name" params={{ flow: run.flow_name, name: run.deployment }} className="font-medium hover:text-accent-strong hover:underline">{run.deployment}</Link>
+      {run.deployment_version != null && <span className="text-muted">, version {run.deployment_version}</span>}
+    </>
   );
 }
 

@@ -11,6 +11,7 @@ import { RunFacts } from "@/pages/run/RunFacts";
 import { RunHead } from "@/pages/run/RunHead";
 import { RunTabs } from "@/pages/run/RunTabs";
 import { TaskPanel } from "@/pages/run/TaskPanel";
+import { WaitCard } from "@/pages/run/WaitCard";
 import { WhyCard } from "@/pages/run/WhyCard";
 import { plural } from "@/time/format";
 import type { Bar } from "@/timeline/model";
@@ -38,6 +39,7 @@ export function RunPage() {
     <>
       <RunHead run={run.data} />
       <WhyCard run={run.data} />
+      <WaitCard run={run.data} />
       <RunFacts run={run.data} />
       <Card title="Timeline" flush className="mb-3" aside={<span className="mr-64 text-xs text-faint max-sm:hidden">{bars.data && plural(bars.data.bars.length, "bar")}</span>}>
         {bars.data && bars.data.bars.length > 0 ? <Timeline bars={bars.data.bars} origin={origin} running={running} selected={search.task || null} onSelect={select} />

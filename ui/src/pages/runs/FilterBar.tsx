@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { flowsQuery } from "@/api/queries/catalogue";
+import { deploymentsQuery, keyOf } from "@/api/queries/deployments";
 import { Button } from "@/design/Button";
 import { Choose } from "@/design/Menu";
 import { SearchBox } from "@/design/SearchBox";
@@ -25,6 +26,7 @@ const CHOICES = [
 /** The filters of the runs page; they live in the address. */
 export function FilterBar({ search, onChange, onClear }: FilterBarProps) {
   const flows = useQuery(flowsQuery);
+  const deployments = useQuery(deploymentsQuery());
   const states = listOf(search.state);
   const named = listOf(search.flow);
   const stretch = search.since || search.until;
@@ -39,6 +41,12 @@ export function FilterBar({ search, onChange, onClear }: FilterBarProps) {
         label="Flow" chosen={named} choices={(flows.data ?? []).map(({ name }) => ({ value: name, label: name }))}
         onChange={(next) => onChange({ flow: next.join(",") })} shown={named.length > 0 ? named.join(", ").slice(0, 40) : undefined}
       />
+      {(search.deployment || (deployments.data?.items.length ?? 0) > 0) && (
+        <Choose
+          single label="Deployment" chosen={search.deployment ? [search.deployment] : []} choices={(deployments.data?.items ?? []).map((each) => ({ value: keyOf(each), label: keyOf(each) }))}
+          onChange={([deployment]) => onChange({ deployment: deployment ?? "" })} shown={search.deployment || undefined}
+        />
+      )}
       {stretch ? (
         <Button onClick={() => onChange({ since: "", until: "" })} icon={<X size={13} />} title="Take this away" className="h-8 border-accent! bg-accent-soft! text-accent-strong">
           {search.since ? dayTime(Number(search.since)) : "…"} – {search.until ? dayTime(Number(search.until)) : "now"}

@@ -34,7 +34,7 @@ export const RunRow = memo(function RunRow({ run, index, top, height, selected, 
           <Link to="/runs/$id" params={{ id: run.id }} className="truncate font-medium hover:text-accent-strong hover:underline">{run.name}</Link>
           {run.tags.slice(0, 2).map((tag) => <span key={tag} className="max-w-24 truncate rounded bg-sunken px-1.5 text-xs text-muted">{tag}</span>)}
         </span>
-        <span className="block truncate text-xs text-muted">{run.flow_name}</span>
+        <span className="block truncate text-xs text-muted">{run.flow_name}{run.deployment && <span className="text-faint"> · {run.deployment}</span>}</span>
       </span>
       <span role="cell" className="truncate"><StateBadge state={run.state} /></span>
       <span role="cell" className="truncate font-mono text-xs text-muted max-xl:hidden" title={parameters}>{parameters}</span>

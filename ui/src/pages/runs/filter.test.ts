@@ -15,6 +15,9 @@ it("asks for types as types, and turns them into names beside a name", () => {
 
 it("drops what is no state", () => expect(filterOf({ state: "nonsense" }, NOW)).toEqual({ top_level: true }));
 
+it("asks for a deployment by its flow and name, whatever flow is chosen besides", () =>
+  expect(filterOf({ deployment: "etl/nightly", flow: "other" }, NOW)).toEqual({ top_level: true, flow_names: ["etl"], deployments: ["nightly"] }));
+
 it("keeps a dragged stretch before a named one", () => {
   expect(windowOf({ range: "24h", since: "5", until: "9" }, NOW)).toEqual({ since: 5, until: 9 });
   expect(windowOf({ range: "24h" }, NOW)).toEqual({ since: NOW - DAY, until: NOW });

@@ -1,5 +1,6 @@
 // Between the address of the runs page and what is asked of the server. Pure.
 
+import { partsOf } from "@/api/queries/deployments";
 import type { RunFilter } from "@/api/types";
 import { STATE_NAMES, STATE_TYPES, type StateType } from "@/generated/states";
 import { listOf } from "@/keys/search";
@@ -8,6 +9,8 @@ import { DAY, HOUR, type Micros } from "@/time/format";
 export interface RunSearch {
   state?: string;
   flow?: string;
+  /** `flow/name`. */
+  deployment?: string;
   q?: string;
   tag?: string;
   range?: string;
@@ -35,6 +38,7 @@ export function filterOf(search: RunSearch, now: Micros): RunFilter {
     // Both conditions would have to hold: types beside names become the names of theirs.
     ...(names.length === 0 ? (types.length > 0 ? { state_types: types } : {}) : { state_names: [...names, ...namesOf(types)] }),
     ...(search.flow ? { flow_names: listOf(search.flow) } : {}),
+    ...(search.deployment ? { flow_names: [partsOf(search.deployment).flow_name], deployments: [partsOf(search.deployment).name] } : {}),
     ...(search.q ? { where: search.q } : {}),
     ...(search.tag ? { tags: listOf(search.tag) } : {}),
     ...(search.all === "1" ? {} : { top_level: true }),

@@ -1,0 +1,58 @@
+import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { ask } from "@/api/http";
+import { keys } from "@/api/keys";
+import { pathOf } from "@/api/queries/deployments";
+import type { FiringTime, ScheduleRow, UpcomingTick } from "@/api/types";
+import type { Micros } from "@/time/format";
+
+export const TICKS_MAX = 1_000;
+const RENEW_MILLISECONDS = 15_000;
+
+/** What the active schedules will ask for. */
+export const ticksQuery = (since: Micros, until: Micros, deployment?: string, limit: number = TICKS_MAX) =>
+  queryOptions({
+    queryKey: [...keys.ticks, since, until, deployment ?? "", limit],
+    queryFn: ({ signal }) => ask<UpcomingTick[]>("GET", "/ticks", { query: { since, until, deployment: deployment || null, limit }, signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: RENEW_MILLISECONDS,
+  });
+
+export type Definition = Readonly<Record<string, unknown>>;
+
+/** When a schedule would fire next. */
+export const previewQuery = (definition: Definition, count: number) =>
+  queryOptions({
+    queryKey: [...keys.ticks, "preview", definition, count],
+    queryFn: ({ signal }) => ask<FiringTime[]>("POST", "/schedules/preview", { body: { definition, count }, signal }),
+    placeholderData: keepPreviousData,
+  });
+
+function useChange<T, A>(change: (value: T) => Promise<A>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: change,
+    onSettled: () => Promise.all([keys.deployments, keys.ticks].map((queryKey) => client.invalidateQueries({ queryKey }))),
+  });
+}
+
+export const useSaveSchedule = () =>
+  useChange(({ key, definition }: { key: string; definition: Definition }) => ask<ScheduleRow>("PUT", `/schedules/${pathOf(key)}`, { body: { definition } }));
+
+export const useRemoveSchedule = () =>
+  useChange(({ key, slug }: { key: string; slug: string }) => ask("DELETE", `/schedules/${encodeURIComponent(slug)}/${pathOf(key)}`));
+
+export const useSetActive = () =>
+  useChange(({ key, slug, active }: { key: string; slug: string; active: boolean }) =>
+    ask<ScheduleRow>("PATCH", `/schedules/${encodeURIComponent(slug)}/${pathOf(key)}`, { body: { active } }));
+
+export interface TickChange {
+  key: string;
+  slug: string;
+  at: Micros;
+  to?: Micros | null;
+  restore?: boolean;
+}
+
+/** Skip one tick, move it, or take that back. */
+export const useExceptTick = () =>
+  useChange(({ key, slug, ...body }: TickChange) => ask("POST", `/schedule-exceptions/${encodeURIComponent(slug)}/${pathOf(key)}`, { body }));
