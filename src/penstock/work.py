@@ -150,6 +150,8 @@ class WorkerHello:
     queues: Sequence[str] = ()
     """All of the pool's if none is named."""
     limit: int | None = None
+    lease_seconds: float = CLAIM_SECONDS
+    """How long its claims hold without being renewed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

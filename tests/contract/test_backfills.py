@@ -31,6 +31,7 @@ from tests.contract.scheduled import (
     ticks_of,
 )
 from tests.contract.telling import Teller
+from tests.contract.working import Office
 
 HOUR_US = 3_600 * SECOND_US
 
@@ -189,6 +190,15 @@ def test_cancelling_ends_what_waits_and_what_runs_if_asked_to(teller: Teller, ca
     assert "SCHEDULED" == teller.run(other.id).state.type
     with pytest.raises(Conflict):
         teller.ask(MoveBackfill(id=made.id, action="resume"))
+
+
+def test_fresh_runs_go_before_those_of_a_backfill(teller: Teller) -> None:
+    office = Office(teller)
+    deploy(teller, every(3_600), entrypoint="etl.py:etl", work_pool="mill")
+    fill(teller, concurrency=3)
+    assert 3 == advance(teller)
+    fresh = office.request(KEY)
+    assert [fresh.id] == [claimed.run.id for claimed in office.claim(count=1)]
 
 
 def test_backfills_are_listed_newest_first(teller: Teller) -> None:

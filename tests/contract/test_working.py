@@ -1,11 +1,13 @@
 """Work pools, queues, and the claims of workers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid, RunNotResumable
 from penstock.core.states import StateType
 from penstock.ports import CancelFlowRun, MarkCrashed, TakeFlowRun
-from penstock.scheduling import ExplainRun, RequeueRun
+from penstock.scheduling import ExplainRun, RequestRun, RequeueRun
 from penstock.testing import FakeClock
 from penstock.work import (
     ClaimRuns,
@@ -458,3 +460,63 @@ def test_who_serves_deployments_of_no_pool_claims_their_runs(office: Office) -> 
     office.request(other)
     request = ClaimRuns(worker=office.hello(work_pool="", queues=(mine,)), count=5)
     assert [run.id] == [claimed.run.id for claimed in office.teller.ask(request)]
+
+
+def test_a_run_that_waits_again_is_not_crashed_by_the_end_of_its_process_before(office: Office) -> None:
+    office.deploy("tough", on_crash="resume")
+    office.request("etl/tough")
+    run_id = crash(office)
+    office.teller.clock.move(seconds=10)
+    (claimed,) = office.claim()
+    assert [] == list(office.teller.ask(MarkCrashed(writer_id=office.teller.id, message="gone")))
+    assert ("Pending", None) == (office.teller.run(run_id).state.name, office.teller.run(run_id).writer_id)
+    assert 2 == office.take(claimed, Teller(office.teller.orchestrator, office.teller.clock)).epoch
+
+
+def test_a_run_that_was_to_be_cancelled_and_whose_process_died_is_cancelled_and_never_goes_on(office: Office) -> None:
+    office.deploy("tough", on_crash="resume")
+    office.request("etl/tough")
+    (claimed,) = office.claim()
+    run = office.take(claimed)
+    office.teller.ask(CancelFlowRun(id=run.id, holder_alive=True))
+    office.teller.ask(MarkCrashed(writer_id=office.teller.id, message="killed"))
+    office.end(claimed, "Crashed", "killed")
+    assert ("Cancelled", "done") == (office.teller.run(run.id).state.name, office.asked(run.id).status)
+
+
+def test_a_lease_is_as_long_as_the_worker_says(office: Office, clock: FakeClock) -> None:
+    office.request()
+    office.claim("ada", lease_seconds=2)
+    clock.move(seconds=1.9)
+    assert 0 == office.teller.ask(ReapClaims())
+    clock.move(seconds=0.2)
+    assert 1 == office.teller.ask(ReapClaims())
+
+
+def test_deployments_of_one_pool_share_it_fairly(office: Office) -> None:
+    office.deploy("busy")
+    office.deploy("modest")
+    for _ in range(6):
+        office.request("etl/busy")
+    modest = [office.request("etl/modest").id for _ in range(2)]
+    claimed = [one.run.id for one in office.claim(count=4)]
+    assert set(modest) < set(claimed)
+
+
+def test_asked_at_once_with_one_key_there_is_one_run(office: Office) -> None:
+    with ThreadPoolExecutor(8) as many:
+        asked = [
+            many.submit(office.teller.ask, RequestRun(deployment="etl/nightly", idempotency_key="k")) for _ in range(8)
+        ]
+        runs = {one.result().id for one in asked}
+    assert 1 == len(runs)
+    assert [*runs] == [one.run.id for one in office.claim()]
+
+
+def test_two_workers_that_claim_at_once_never_get_the_same_run(office: Office) -> None:
+    wanted = {office.request().id for _ in range(20)}
+    with ThreadPoolExecutor(4) as many:
+        claims = [many.submit(office.claim, f"worker-{number % 4}", 3) for number in range(12)]
+        claimed = [one.run.id for claim in claims for one in claim.result()]
+    claimed += [one.run.id for one in office.claim(count=20)]
+    assert (20, wanted) == (len(claimed), set(claimed))

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from penstock.store.sealing import Keys
 
 
-LEASE_SECONDS = 60.0
 CRASHES_TOLD_MAX = 10
-"""A process that records through a server is dead if nothing was heard of it for so long: nobody can look at its lock."""
 
 
 class SystemClock:
@@ -238,7 +236,7 @@ def _build(settings: Settings) -> Services:
             backlog_bytes=settings.journal_backlog_mb * 1024 * 1024,
         ),
         on_failure=lambda message: console.line(40, "Penstock", message),
-        lease_seconds=LEASE_SECONDS if settings.api_url else None,
+        lease_seconds=settings.lease_seconds if settings.api_url else None,
     )
     return Services(
         settings=settings,

@@ -31,7 +31,6 @@ from penstock.services.scheduler import make_scheduling_units
 from penstock.services.units import Aside, Services, Unit
 from penstock.settings import Settings
 from penstock.store import open_store
-from penstock.work import CLAIM_SECONDS
 
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 2
@@ -90,7 +89,7 @@ def make_units(settings: Settings, orchestrator: LocalOrchestrator) -> list[Unit
     """The units that a server, or `penstock server services start`, runs."""
     return [
         DeadWriters(orchestrator, settings.journals_path, target_of(settings)),
-        SilentWriters(orchestrator, SystemClock(), listening_since=SystemClock().now_us()),
+        SilentWriters(orchestrator, SystemClock(), settings.lease_seconds, listening_since=SystemClock().now_us()),
         Retention(orchestrator, result_store(), SystemClock(), settings.retention_days),
         Aside(Notifications(orchestrator)),
     ]
@@ -99,7 +98,8 @@ def make_units(settings: Settings, orchestrator: LocalOrchestrator) -> list[Unit
 def make_services(settings: Settings, orchestrator: LocalOrchestrator) -> Services:
     """The units of a server; those that schedule are not to wait for the others."""
     return Services(
-        make_units(settings, orchestrator), prompt=make_scheduling_units(orchestrator, patience_seconds=CLAIM_SECONDS)
+        make_units(settings, orchestrator),
+        prompt=make_scheduling_units(orchestrator, patience_seconds=settings.claim_seconds),
     )
 
 

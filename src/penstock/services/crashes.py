@@ -7,8 +7,7 @@ from penstock.engine.replay import sweep
 from penstock.ports import Clock, Orchestrator, ReapLeases
 
 INTERVAL_SECONDS = 5.0
-LEASE_SECONDS = 60.0
-REAP_INTERVAL_SECONDS = 10.0
+LOOKS_PER_LEASE = 6
 
 
 @dataclass(slots=True)
@@ -35,15 +34,19 @@ class SilentWriters:
 
     orchestrator: Orchestrator
     clock: Clock
+    lease_seconds: float = 60.0
     name: str = "silent writers"
-    interval_seconds: float = REAP_INTERVAL_SECONDS
+    interval_seconds: float = 0.0
     listening_since: int | None = None
+
+    def __post_init__(self) -> None:
+        self.interval_seconds = self.lease_seconds / LOOKS_PER_LEASE
 
     def run_once(self) -> int:
         """Look whose lease has ended."""
         now = self.clock.now_us()
         if self.listening_since is None:
             self.listening_since = now
-        if now - self.listening_since < LEASE_SECONDS * 1_000_000:
+        if now - self.listening_since < self.lease_seconds * 1_000_000:
             return 0
         return len(self.orchestrator.ask(ReapLeases()))

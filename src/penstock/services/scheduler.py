@@ -85,6 +85,10 @@ class LostClaims:
     patience_seconds: float = 0.0
     begun: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        if self.patience_seconds:
+            self.interval_seconds = min(self.interval_seconds, self.patience_seconds / 4)
+
     def run_once(self) -> int:
         """Look whose lease has ended."""
         if time.monotonic() - self.begun < self.patience_seconds:

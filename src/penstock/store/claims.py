@@ -27,6 +27,7 @@ from penstock.store.tables import flow_run
 from penstock.store.values import clean_text, decode_json
 from penstock.store.work_facts import Source, Waiting, find_source, next_due, read_facts
 from penstock.store.work_tables import run_request, work_pool, worker
+from penstock.store.writers import lease_us
 from penstock.work import (
     CLAIM_SECONDS,
     ClaimedRun,
@@ -38,8 +39,7 @@ from penstock.work import (
     WorkerHello,
 )
 
-LEASE_US = int(CLAIM_SECONDS * 1_000_000)
-SEEN_US = LEASE_US // 3
+SEEN_US = int(CLAIM_SECONDS * 1_000_000) // 3
 """So often it is written down that a worker lives which finds nothing to do."""
 COUNT_MAX = 200
 REFUSED_CHARACTERS_MAX = 500
@@ -146,7 +146,7 @@ def _claim_one(
         "status": CLAIMED,
         "claim": a.claim + 1,
         "worker_seq": worker_seq,
-        "lease_until": now + LEASE_US,
+        "lease_until": now + lease_us(hello.lease_seconds),
         "infrastructure": None,
         "refused": None,
         "refused_at": None,
@@ -205,7 +205,8 @@ def renew_claims(store: Store, request: RenewClaims, workspace: str) -> ClaimMar
         if renewed:
             # A lease that is none any more was given up for the process's own.
             mine = and_(a.flow_run_seq.in_(renewed), IS_CLAIMED, a.lease_until.is_not(None))
-            connection.execute(update(run_request).where(mine).values(lease_until=now + LEASE_US))
+            lease = lease_us(request.worker.lease_seconds)
+            connection.execute(update(run_request).where(mine).values(lease_until=now + lease))
     return ClaimMarks(cancelled=cancelled, lost=lost)
 
 
@@ -246,7 +247,8 @@ def _end(
 ) -> None:
     mine = update(run_request).where(a.flow_run_seq == gathered.seq)
     state = gathered.facts.state
-    if state.is_final:
+    dead = said is not None and said.type is StateType.CRASHED
+    if state.is_final and not (state.type is StateType.CRASHED and gathered.facts.cancel_requested and dead):
         transaction.connection.execute(mine.values(status=DONE, lease_until=None))
     elif gathered.facts.cancel_requested or state.type is StateType.CANCELLING:
         message = None if said is None else said.message

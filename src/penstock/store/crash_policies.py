@@ -24,7 +24,12 @@ def after_crash(transaction: Transaction, workspace_id: int, run_id: str, *, act
         select(a.flow_run_seq, a.status, a.crashes, v.spec)
         .join(flow_run, r.seq == a.flow_run_seq)
         .outerjoin(deployment_version, and_(v.deployment_seq == a.deployment_seq, v.number == a.version))
-        .where(r.workspace_id == workspace_id, r.id == run_id, r.state_type == StateType.CRASHED.value)
+        .where(
+            r.workspace_id == workspace_id,
+            r.id == run_id,
+            r.state_type == StateType.CRASHED.value,
+            r.cancel_requested_at.is_(None),
+        )
     ).one_or_none()
     if row is None or row.status == WAITING:
         return False

@@ -27,7 +27,6 @@ from penstock.ports import Acknowledged, Ingest
 from penstock.store.database import Store, TextRefused, Transaction
 from penstock.store.fact_rows import write_artifacts, write_dataset_uses, write_events, write_logs
 from penstock.store.flow_records import FlowRuns
-from penstock.store.leases import LEASE_US
 from penstock.store.limit_names import limits_snapshot
 from penstock.store.tables import writer
 from penstock.store.task_definitions import Definitions
@@ -107,7 +106,7 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
             "closed_at": closed_at,
         }
         if known.lease_until is not None:
-            values["lease_until"] = values["seen_at"] + LEASE_US
+            values["lease_until"] = values["seen_at"] + known.lease_until - known.seen_at
         transaction.connection.execute(update(writer).where(writer.c.seq == known.seq).values(values))
         limits = limits_snapshot(transaction.connection, workspace_id)
     return Acknowledged(sequence=mark, limits=limits)
@@ -116,7 +115,7 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
 def _lock_writer(transaction: Transaction, workspace_id: int, writer_id: str) -> Any:
     w = writer.c
     mine = (
-        select(w.seq, w.mark, w.tasks, w.closed_at, w.lease_until)
+        select(w.seq, w.mark, w.tasks, w.closed_at, w.lease_until, w.seen_at)
         .where(w.workspace_id == workspace_id, w.id == writer_id)
         .with_for_update()
     )

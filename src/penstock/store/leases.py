@@ -11,8 +11,6 @@ from penstock.store.moves import mark_crashed
 from penstock.store.tables import flow_run, workspace, writer
 from penstock.store.writers import held_by
 
-LEASE_US = 60_000_000
-"""What a renewal adds; the store keeps no length for each."""
 LOOK_BACK_US = 7 * 86_400_000_000
 """Leases that ended before need not be looked at again."""
 WRITERS_PER_PASS = 200
@@ -20,12 +18,18 @@ WRITERS_PER_PASS = 200
 w = writer.c
 
 
-def renew_lease(store: Store, writer_id: str, workspace_name: str) -> None:
-    """Something was heard of a writer that has a lease."""
+def renew_lease(store: Store, writer_id: str, workspace_name: str) -> int:
+    """Something was heard of a writer that has a lease; answers the lease's length in microseconds, 0 if it has none."""
     with store.write() as transaction:
-        workspace_id = store.workspace_id(transaction.connection, workspace_name)
+        workspace_id, now = store.workspace_id(transaction.connection, workspace_name), transaction.now_us()
         leased = and_(w.workspace_id == workspace_id, w.id == writer_id, w.lease_until.is_not(None))
-        transaction.connection.execute(update(writer).where(leased).values(lease_until=transaction.now_us() + LEASE_US))
+        renewed = (
+            update(writer)
+            .where(leased)
+            .values(lease_until=now + w.lease_until - w.seen_at, seen_at=now)
+            .returning(w.lease_until - w.seen_at)
+        )
+        return int(transaction.connection.execute(renewed).scalar() or 0)
 
 
 def find_lease(store: Store, writer_id: str, workspace_name: str) -> bool | None:
@@ -52,5 +56,5 @@ def reap_leases(store: Store, request: ReapLeases, actor: str) -> Sequence[RunId
     for row in rows:
         silent = max(0, now - row.seen_at) // 1_000_000
         message = f"Nothing was heard of process {row.pid} on {row.host} for {silent:,} s."
-        crashed += mark_crashed(store, row.id, message, row.name, actor=actor)
+        crashed += mark_crashed(store, row.id, message, row.name, actor=actor, silent=True)
     return crashed

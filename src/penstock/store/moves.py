@@ -109,6 +109,7 @@ def put_back(transaction: Transaction, workspace_id: int, run_id: str, state: Ru
         "changed": transaction.changed,
         "ended_at": None,
         "cancel_requested_at": None,
+        "writer_seq": None,  # nobody's: that its last process is found dead says nothing of it any more
     }
     transaction.connection.execute(update(flow_run).where(r.seq == run.seq).values(values))
     moved = Moved(
@@ -169,8 +170,13 @@ def _take_request(transaction: Transaction, request: TakeFlowRun, gathered: Gath
     return take_claim(transaction, gathered.seq, request.claim)
 
 
-def mark_crashed(store: Store, writer_id: str, message: str, workspace: str, *, actor: str) -> Sequence[RunId]:
-    """Presume a dead writer's unfinished runs CRASHED, with the task runs that they left unfinished."""
+def mark_crashed(
+    store: Store, writer_id: str, message: str, workspace: str, *, actor: str, silent: bool = False
+) -> Sequence[RunId]:
+    """Presume a dead writer's unfinished runs CRASHED, with the task runs that they left unfinished.
+
+    Those that were to be cancelled are CANCELLED by its death; not if it was only `silent`, as it may still say otherwise.
+    """
     message = clean_text(message)
     crashed = []
     with store.write() as transaction:
@@ -181,7 +187,9 @@ def mark_crashed(store: Store, writer_id: str, message: str, workspace: str, *, 
         ).scalar()
         if writer_seq is None:
             return ()
-        state = RunState.of("Crashed", at=transaction.now_us(), reason=Reason.PROCESS_DIED, message=message)
+        now = transaction.now_us()
+        crash = RunState.of("Crashed", at=now, reason=Reason.PROCESS_DIED, message=message)
+        cancel = RunState.of("Cancelled", at=now, reason=Reason.CANCEL_REQUESTED, message=message)
         held = (
             connection.execute(select(r.id).where(held_by(writer_seq)).order_by(r.seq).with_for_update())
             .scalars()
@@ -189,7 +197,10 @@ def mark_crashed(store: Store, writer_id: str, message: str, workspace: str, *, 
         )
         for run_id in held:
             gathered = gather_in(store, connection, workspace_id, run_id)
-            if gathered is not None and _write_state(transaction, gathered, state):
+            if gathered is None:
+                continue
+            state = cancel if gathered.facts.cancel_requested and not silent else crash
+            if _write_state(transaction, gathered, state):
                 add_moves(transaction, [_moved(workspace_id, gathered, state, None, actor)])
                 settle_tasks(transaction, gathered.seq, at=state.at, message=message)
                 crashed.append(RunId(run_id))

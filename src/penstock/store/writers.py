@@ -11,7 +11,7 @@ from penstock.store.tables import flow_run, writer
 from penstock.store.upserts import insert_if_new
 from penstock.store.values import clean_text
 
-LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 5.0, 3_600.0
+LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 1.0, 3_600.0
 TASKS_NONE = "{}"
 
 r = flow_run.c
@@ -32,9 +32,10 @@ def find_open_runs(store: Store, request: FindOpenRuns, workspace: str) -> OpenR
 
 def add_writer(transaction: Transaction, workspace_id: int, hello: WriterHello, *, at: int) -> int:
     """Make a writer known, or known better; answer its number."""
-    values = {"host": clean_text(hello.host), "boot_id": hello.boot_id, "pid": hello.pid, "seen_at": at}
-    if hello.lease_seconds is not None:
-        values["lease_until"] = transaction.now_us() + lease_us(hello.lease_seconds)
+    values: dict[str, Any] = {"host": clean_text(hello.host), "boot_id": hello.boot_id, "pid": hello.pid, "seen_at": at}
+    if hello.lease_seconds is not None:  # its length is what lies between the two, as they move together
+        values["seen_at"] = transaction.now_us()
+        values["lease_until"] = values["seen_at"] + lease_us(hello.lease_seconds)
     new = {"workspace_id": workspace_id, "id": hello.writer_id, "mark": 0, "tasks": TASKS_NONE, **values}
     made = insert_if_new(transaction.connection, writer, new)
     if made is not None:

@@ -13,29 +13,34 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from inspect import iscoroutine
 from typing import Any
 
-from penstock.core.errors import PenstockError, RunNotResumable
+from penstock.core.errors import PenstockError, RunNotResumable, StoreUnavailable
 from penstock.core.ids import RunId, parse_id
 from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX, LogSeen
-from penstock.core.states import RunState, StateType
+from penstock.core.states import Reason, RunState, StateType
+from penstock.deployments.errors import CodeUnavailable
 from penstock.deployments.loading import prepare
-from penstock.ports import FindCancellations, FlowRun, GetFlowRun, RunTaken
+from penstock.ports import FindCancellations, FlowRun, GetFlowRun, R, Request, RunTaken
 from penstock.scheduling import DeploymentSpec, GetRunRequest
 from penstock.sdk import launching, wiring
 from penstock.sdk.flows import Flow
 from penstock.sdk.loading import load_flow
 from penstock.work import EndClaim
-from penstock.workers.infrastructure import CLAIM_VARIABLE, REFUSED_CODE, RUN_VARIABLE
+from penstock.workers.infrastructure import CLAIM_VARIABLE, FOLDER_VARIABLE, REFUSED_CODE, RUN_VARIABLE
+from penstock.workers.printing import outlive_reader
 
 PRINTED = "penstock.process"
 """The logger of what is printed before the run begins."""
 INFO, ERROR = 20, 40
 TERMINATED_CODE = 128 + signal.SIGTERM
+AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.1, 5.0
+"""Between questions to a store that is away."""
 
 
 @dataclass(slots=True)
@@ -56,7 +61,6 @@ class Job:
     claim: int
     spec: DeploymentSpec
     anew: bool = False
-    working_dir: str | None = None
 
 
 def main() -> int:
@@ -65,17 +69,31 @@ def main() -> int:
     if not run_id or not claim.isdigit():
         sys.stderr.write(f"{RUN_VARIABLE} and {CLAIM_VARIABLE} are to say which run, and by which claim.\n")
         return 2
+    outlive_reader()
     job = find_job(parse_id(run_id), int(claim))
-    return run_job(job, load(job.spec, working_dir=job.working_dir))
+    return run_job(job, load(job.spec, working_dir=os.environ.pop(FOLDER_VARIABLE, None)))
 
 
 def find_job(run_id: str, claim: int) -> Job:
-    """Ask how the run was asked for."""
+    """Ask how the run was asked for; a server that is away is waited for."""
+    run = _ask(GetFlowRun(id=RunId(run_id)))
+    asked = _ask(GetRunRequest(flow_run_id=RunId(run_id)))
+    return Job(run, claim, asked.spec, asked.anew)
+
+
+def _ask(request: Request[R]) -> R:
+    """Ask, and ask again while the store is away, for as long as a run that is to start waits."""
     settings = wiring.current_settings()
     orchestrator, by = wiring.open_orchestrator(settings), wiring.principal_of(settings)
-    run = orchestrator.ask(GetFlowRun(id=RunId(run_id)), by)
-    asked = orchestrator.ask(GetRunRequest(flow_run_id=RunId(run_id)), by)
-    return Job(run, claim, asked.spec, asked.anew, asked.job_variables.get("working_dir"))
+    deadline, pause = time.monotonic() + settings.api_wait_seconds, AGAIN_SECONDS
+    while True:
+        try:
+            return orchestrator.ask(request, by)
+        except StoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 2, AGAIN_SECONDS_MAX)
 
 
 # ---- Before the run is taken ------------------------------------------------------------------------------------
@@ -86,22 +104,28 @@ def load(spec: DeploymentSpec, *, working_dir: str | None = None) -> Loaded:
     loaded = Loaded()
     with _captured() as captured:
         try:
-            prepared = prepare(spec, tell=lambda line: _say(line))
-            os.chdir(working_dir or prepared.folder)
-            folder = str(prepared.folder)
-            if folder not in sys.path:
-                sys.path.insert(0, folder)
-            loaded.flow = load_flow(prepared.entrypoint)
+            loaded.flow = load_flow(_go_there(spec, working_dir))
         except PenstockError as error:
             loaded.problem = str(error)
-        except OSError as error:
-            loaded.problem = f"The code cannot be loaded: {error}."
         except BaseException as error:  # whatever the user's module raises as it is imported, SystemExit included
             told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             loaded.problem = f"{spec.entrypoint} cannot be imported: {told}."
             loaded.trace = "".join(traceback.format_exception(error))
     loaded.output = captured.text
     return loaded
+
+
+def _go_there(spec: DeploymentSpec, working_dir: str | None) -> str:
+    """Bring the code here and work where it is; answers where the flow is in it. Raises `CodeUnavailable` and its like."""
+    try:
+        prepared = prepare(spec, tell=lambda line: _say(line))
+        os.chdir(working_dir or prepared.folder)
+    except OSError as error:
+        raise CodeUnavailable(f"The code cannot be loaded: {error}.") from error
+    folder = str(prepared.folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return prepared.entrypoint
 
 
 def run_job(job: Job, loaded: Loaded, *, keep: bool = False) -> int:
@@ -133,7 +157,8 @@ def _run(job: Job, flow: Flow[Any, Any], loaded: Loaded) -> int:
             for _ in outcome:
                 pass
     except BaseException as error:
-        if taken:  # it is recorded how the run ended
+        if taken:
+            _settle(taken[0], job, error)
             return 0 if isinstance(error, Exception) else 1
         if isinstance(error, RunNotResumable) and _is_not_ours(job):
             sys.stderr.write(f"{error}\n")
@@ -148,12 +173,21 @@ async def _exhaust(items: Any) -> None:
         pass
 
 
+def _settle(taken: RunTaken, job: Job, error: BaseException) -> None:
+    """Mostly it is recorded how the run ended. If something of ours kept it from beginning, that is to be said."""
+    services = wiring.services()
+    services.journal.flush(services.settings.api_wait_seconds)
+    run = _ask(GetFlowRun(id=job.run.id))
+    if not run.state.is_final and run.epoch == taken.run.epoch and run.state.name != "Suspended":
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        state = RunState(StateType.CRASHED, "Crashed", services.clock.now_us(), Reason.PROCESS_DIED, told)
+        _ask(EndClaim(flow_run_id=job.run.id, claim=job.claim, state=state))
+
+
 def _is_not_ours(job: Job) -> bool:
     """Whether the claim does not hold any more, so that nothing is to be said of the run."""
-    settings = wiring.current_settings()
-    orchestrator, by = wiring.open_orchestrator(settings), wiring.principal_of(settings)
-    asked = orchestrator.ask(GetRunRequest(flow_run_id=job.run.id), by)
-    run = orchestrator.ask(GetFlowRun(id=job.run.id), by)
+    asked = _ask(GetRunRequest(flow_run_id=job.run.id))
+    run = _ask(GetFlowRun(id=job.run.id))
     gone = run.state.is_final or run.cancel_requested_at is not None
     return asked.claim != job.claim or asked.status != "claimed" or gone
 
@@ -164,7 +198,7 @@ def _give_up(job: Job, loaded: Loaded) -> int:
     _log(job.run, job.run.epoch, INFO, loaded.output)
     _log(job.run, job.run.epoch, ERROR, loaded.trace or "")
     state = RunState(StateType.FAILED, "Failed", services.clock.now_us(), message=loaded.problem)
-    services.orchestrator.ask(EndClaim(flow_run_id=job.run.id, claim=job.claim, state=state), services.principal)
+    _ask(EndClaim(flow_run_id=job.run.id, claim=job.claim, state=state))
     sys.stderr.write(f"{loaded.problem}\n")
     return 0
 

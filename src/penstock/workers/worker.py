@@ -17,7 +17,15 @@ from penstock import __version__
 from penstock.core.errors import Conflict, NotFound, PenstockError, StoreUnavailable
 from penstock.core.states import Reason, RunState, StateType
 from penstock.ports import Orchestrator, Principal, Request
-from penstock.work import ClaimedRun, ClaimRuns, EndClaim, NoteInfrastructure, RenewClaims, WorkerHello
+from penstock.work import (
+    CLAIM_SECONDS,
+    ClaimedRun,
+    ClaimRuns,
+    EndClaim,
+    NoteInfrastructure,
+    RenewClaims,
+    WorkerHello,
+)
 from penstock.workers.infrastructure import REFUSED_CODE, Ending, Handle, Infrastructure
 
 logger = logging.getLogger("penstock.worker")
@@ -28,7 +36,9 @@ ASK_SECONDS = 0.05
 """How often it asks where nobody lets it wait for an answer."""
 WAIT_SECONDS = 10.0
 """How long it lets a server wait before it answers that there is nothing."""
-RENEW_SECONDS = 5.0
+RENEWALS_PER_LEASE = 6
+STOP_SECONDS = 1.0
+"""So long an answer is waited for, when it stops, that may bring runs; what comes later comes back when its claim's lease ends."""
 AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.2, 5.0
 """Between questions to an orchestrator that is away."""
 GRACE_SECONDS = 30.0
@@ -49,6 +59,8 @@ class WorkerOptions:
     host: str = ""
     once: bool = False
     """Run what may begin now, and end."""
+    lease_seconds: float = CLAIM_SECONDS
+    """A claim that is not renewed for so long is somebody else's."""
 
 
 @dataclass(slots=True)
@@ -75,7 +87,7 @@ class Worker:
         infrastructure: Infrastructure,
         options: WorkerOptions,
         *,
-        settle_dead: Callable[[Callable[[int], str | None]], object] = lambda _: None,
+        settle_dead: Callable[[Callable[[str], str | None]], object] = lambda _: None,
         tell: Callable[[str], None] = logger.info,
     ):
         """`settle_dead` takes in what processes that died had recorded, given what is known of how a process ended."""
@@ -90,11 +102,14 @@ class Worker:
             version=__version__,
             queues=tuple(options.queues),
             limit=options.limit,
+            lease_seconds=options.lease_seconds,
         )
-        self._running: dict[str, _Started] = {}
-        self._messages: dict[int, str] = {}
+        self._running: dict[tuple[str, int], _Started] = {}
+        """By run and claim: a run that is claimed anew may still have the process of its claim before."""
+        self._endings: dict[str, str] = {}
+        """What is known of how processes ended: by `process:1234` here, by the name of their machine elsewhere."""
         self._heard: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._reports: queue.SimpleQueue[Request[Any] | None] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Request[Any] | _Farewell | None] = queue.SimpleQueue()
         self._wanted = threading.Semaphore(0)
         self._room = 0
         self._stopping = threading.Event()
@@ -102,6 +117,7 @@ class Worker:
         self._failed: PenstockError | None = None
         self._asked_once = False
         self._claiming = False
+        self._stopped_at: float | None = None
 
     def stop(self) -> None:
         """Claim nothing more, wait for what runs, then end. Told twice, it leaves what runs to itself."""
@@ -125,7 +141,7 @@ class Worker:
                 self._look()
         finally:
             self._stopping.set()
-            self._reports.put(None)
+            self._reports.put(_Farewell())
             threads[2].join(WAIT_SECONDS)
             self._infrastructure.close()
         if self._failed is not None:
@@ -134,8 +150,14 @@ class Worker:
     def _is_through(self) -> bool:
         if self._failed is not None or self._leaving.is_set():
             return True
+        if self._stopping.is_set() and self._stopped_at is None:
+            self._stopped_at = time.monotonic()
         over = self._stopping.is_set() or (self._options.once and self._asked_once)
-        return over and not self._running and not self._claiming and self._heard.empty()
+        return over and not self._running and not self._awaits_runs() and self._heard.empty()
+
+    def _awaits_runs(self) -> bool:
+        """Whether an answer may still bring runs, which are then to be given back."""
+        return self._claiming and (self._stopped_at is None or time.monotonic() - self._stopped_at < STOP_SECONDS)
 
     # ---- Claiming ----
 
@@ -188,6 +210,10 @@ class Worker:
 
     def _start(self, claimed: ClaimedRun) -> None:
         run = claimed.run
+        for known, older in self._running.items():
+            if known[0] == run.id:
+                older.lost = True
+                self._urge(older)
         try:
             handle = self._infrastructure.start(claimed)
         except Exception as error:  # whatever it is, it is this run's, and the worker goes on
@@ -196,7 +222,7 @@ class Worker:
             return
         variables = {**claimed.request.spec.job_variables, **claimed.request.job_variables}
         grace = variables.get("grace_seconds", GRACE_SECONDS)
-        self._running[run.id] = _Started(
+        self._running[run.id, claimed.request.claim] = _Started(
             claimed, handle, float(grace) if isinstance(grace, int | float) else GRACE_SECONDS
         )
         self._tell(f"Starting run `{run.name}` of `{run.flow_name}`.")
@@ -205,8 +231,9 @@ class Worker:
 
     def _hear(self) -> None:
         """Wait a moment for news: longer where nothing runs, as there is nothing else to look at."""
+        quiet = not self._running and self._stopped_at is None
         try:
-            news = self._heard.get(timeout=LOOK_SECONDS if self._running else WAIT_SECONDS)
+            news = self._heard.get(timeout=WAIT_SECONDS if quiet else LOOK_SECONDS)
             news()
             while not self._heard.empty():
                 self._heard.get_nowait()()
@@ -214,10 +241,10 @@ class Worker:
             return
 
     def _look(self) -> None:
-        for run_id, started in list(self._running.items()):
+        for key, started in list(self._running.items()):
             ending = started.handle.poll()
             if ending is not None:
-                del self._running[run_id]
+                del self._running[key]
                 self._conclude(started, ending)
             else:
                 if not started.noted and started.handle.name is not None:
@@ -250,6 +277,9 @@ class Worker:
         run = started.claimed.run
         if started.lost or ending.code == REFUSED_CODE:
             self._tell(f"Run `{run.name}` is not this worker's any more.")
+            self._say_end(
+                started.claimed, None
+            )  # heard of only if the claim holds: the run was cancelled before it began
             return
         if ending.is_clean:
             self._tell(f"The process of run `{run.name}` has ended.")
@@ -264,14 +294,7 @@ class Worker:
         elif ending.output.strip():
             message = f"{message} It said last: {ending.output.strip()[-OUTPUT_IN_MESSAGE_MAX:]}"
         self._tell(f"Run `{run.name}`: {ending.message}")
-        name = started.handle.name or ""
-        if name.startswith("process:"):
-            self._messages[int(name.partition(":")[2])] = message
-            # What it recorded last is in its journal; only then is it sure that it did not say how the run ended.
-            try:
-                self._settle_dead(self._messages.get)
-            except PenstockError as error:
-                self._tell(str(error))
+        self._endings[ending.host or started.handle.name or ""] = message
         state = RunState(StateType.CRASHED, "Crashed", 0, Reason.PROCESS_DIED, message)
         self._say_end(started.claimed, state)
 
@@ -285,8 +308,9 @@ class Worker:
     # ---- Renewing and reporting ----
 
     def _renew(self) -> None:
-        while not self._leaving.wait(RENEW_SECONDS):
-            claims = [(run_id, one.claimed.request.claim) for run_id, one in list(self._running.items())]
+        while not self._leaving.wait(self._options.lease_seconds / RENEWALS_PER_LEASE):
+            self._reports.put(None)
+            claims = list(self._running)
             if not claims and self._stopping.is_set():
                 continue
             try:
@@ -297,30 +321,43 @@ class Worker:
             self._heard.put(lambda cancelled=marks.cancelled, lost=marks.lost: self._mark(cancelled, lost))  # type: ignore[misc]  # bound now
 
     def _mark(self, cancelled: Sequence[str], lost: Sequence[str]) -> None:
-        for run_id in cancelled:
-            if run_id in self._running and self._running[run_id].cancelled_at is None:
-                self._running[run_id].cancelled_at = time.monotonic()
-        for run_id in lost:
-            if run_id in self._running:
-                self._running[run_id].lost = True
+        for (run_id, _), started in sorted(self._running.items(), key=lambda item: item[0]):  # older claims first
+            if run_id in lost and not started.lost:
+                started.lost = True
+                lost = [other for other in lost if other != run_id]
+            elif run_id in cancelled and started.cancelled_at is None:
+                started.cancelled_at = time.monotonic()
 
     def _report(self) -> None:
-        """Tell what is to be told, in order; what cannot be told yet is told again."""
+        """Tell what is to be told, in order; what cannot be told yet is told again. None: only look whether somebody died.
+
+        Before it is said how a process ended, what it recorded last is taken in: only then is it sure whether it did not
+        say itself how the run ended, and a run that goes on elsewhere finds all that was done.
+        """
+        while not isinstance(report := self._reports.get(), _Farewell):
+            if report is None or isinstance(report, EndClaim):
+                self._patiently(lambda: self._settle_dead(self._endings.get), once=report is None)
+            if report is not None:
+                self._patiently(lambda told=report: self._orchestrator.ask(told, self._principal))  # type: ignore[misc]  # bound now
+
+    def _patiently(self, tell: Callable[[], object], *, once: bool = False) -> None:
         again = AGAIN_SECONDS
-        while (report := self._reports.get()) is not None:
-            while True:
-                try:
-                    self._orchestrator.ask(report, self._principal)
-                    again = AGAIN_SECONDS
-                    break
-                except StoreUnavailable as error:
-                    if self._leaving.is_set():
-                        break
-                    self._tell(f"{error} Telling it again.")
-                    self._leaving.wait(again)
-                    again = min(again * 2, AGAIN_SECONDS_MAX)
-                except (NotFound, Conflict):  # the run was deleted
-                    break
-                except PenstockError as error:
-                    self._tell(str(error))
-                    break
+        while True:
+            try:
+                tell()
+                return
+            except StoreUnavailable as error:
+                if self._leaving.is_set() or once:
+                    return
+                self._tell(f"{error} Telling it again.")
+                self._leaving.wait(again)
+                again = min(again * 2, AGAIN_SECONDS_MAX)
+            except (NotFound, Conflict):  # the run was deleted
+                return
+            except PenstockError as error:
+                self._tell(str(error))
+                return
+
+
+class _Farewell:
+    """Nothing more is to be told."""

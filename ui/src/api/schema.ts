@@ -1317,8 +1317,9 @@ export interface paths {
          *
          *     Schedules are told apart by their slugs: those not named go, a known one keeps what it has fired already, and begins anew
          *     from now if its times changed. A definition that leaves `active` out leaves it as it is. `schedules` left out leaves
-         *     all as they are. A queue that the pool does not have is made. Raises `ScheduleInvalid`, `TemplateInvalid`, `RequestInvalid`,
-         *     `ParameterInvalid` for parameters that do not fit the schema; `NotFound` for an unknown work pool.
+         *     all as they are. A queue that the pool does not have is made. Raises `ScheduleInvalid`, `TemplateInvalid`; `RequestInvalid`,
+         *     also for job variables that the pool does not know; `ParameterInvalid` for parameters that do not fit the schema; `NotFound`
+         *     for an unknown work pool.
          */
         post: operations["SaveDeployment"];
         delete?: never;
@@ -4146,8 +4147,9 @@ export interface components {
          *
          *     Schedules are told apart by their slugs: those not named go, a known one keeps what it has fired already, and begins anew
          *     from now if its times changed. A definition that leaves `active` out leaves it as it is. `schedules` left out leaves
-         *     all as they are. A queue that the pool does not have is made. Raises `ScheduleInvalid`, `TemplateInvalid`, `RequestInvalid`,
-         *     `ParameterInvalid` for parameters that do not fit the schema; `NotFound` for an unknown work pool.
+         *     all as they are. A queue that the pool does not have is made. Raises `ScheduleInvalid`, `TemplateInvalid`; `RequestInvalid`,
+         *     also for job variables that the pool does not know; `ParameterInvalid` for parameters that do not fit the schema; `NotFound`
+         *     for an unknown work pool.
          */
         SaveDeploymentBody: {
             /** Flow Name */
