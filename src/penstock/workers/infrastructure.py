@@ -1,15 +1,16 @@
 """What a worker starts runs on: a protocol, and the table of those who speak it, found by their entry points."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from penstock.core.errors import MissingExtra, RequestInvalid
+from penstock.core.ids import RunId
 from penstock.core.job_templates import fill_in
-from penstock.work import ClaimedRun
+from penstock.work import ClaimedRun, WorkPool
 
 ENTRY_POINTS = "penstock.infrastructure"
 """The group of entry points: a name of a pool's type, and a class that is called with nothing."""
@@ -21,6 +22,7 @@ OURS: Mapping[str, str] = MappingProxyType(
     }
 )
 RUN_VARIABLE, CLAIM_VARIABLE = "PENSTOCK_FLOW_RUN_ID", "PENSTOCK_FLOW_RUN_CLAIM"
+FOLDER_VARIABLE = "PENSTOCK_FLOW_RUN_FOLDER"
 """What the process of a run is told by its environment."""
 
 REFUSED_CODE = 75
@@ -77,6 +79,18 @@ class Infrastructure(Protocol):
 
     def close(self) -> None:
         """Let go of what is kept between runs. What was started goes on."""
+
+
+WhyOver = Callable[[RunId, int], str | None]
+"""Why nobody waits any more for what was started for a run and claim; none while somebody may. May raise `PenstockError`."""
+
+
+@runtime_checkable
+class RemovesOrphans(Protocol):
+    """An infrastructure where what was started outlives its worker for good, as long as nobody removes it."""
+
+    def watch_orphans(self, pool: WorkPool, why_over: WhyOver) -> None:
+        """From now on until `close`, remove what workers that are gone started in this pool, and what is over."""
 
 
 def find_infrastructure(type_: str) -> Infrastructure:

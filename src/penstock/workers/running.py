@@ -5,16 +5,19 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
 from penstock.core.errors import Conflict, NotFound
+from penstock.engine.journal import host_name
 from penstock.engine.replay import JournalHeader, sweep
 from penstock.ports import Orchestrator, Principal
 from penstock.sdk import wiring
 from penstock.services.scheduler import make_embedded_services
 from penstock.settings import Settings
 from penstock.work import GetWorkPool, SaveWorkPool, WorkPool
-from penstock.workers.infrastructure import Infrastructure, find_infrastructure
+from penstock.workers.infrastructure import Infrastructure, RemovesOrphans, find_infrastructure
+from penstock.workers.orphans import make_why_over
 from penstock.workers.worker import Worker, WorkerOptions
 
 
@@ -54,13 +57,16 @@ def make_worker(
     if infrastructure is None:
         pool = orchestrator.ask(GetWorkPool(name=options.work_pool), principal)
         infrastructure = find_infrastructure(pool.type)
+        if isinstance(infrastructure, RemovesOrphans):
+            infrastructure.watch_orphans(pool, make_why_over(orchestrator, principal))
 
-    def settle_dead(known: Callable[[int], str | None]) -> None:
+    def settle_dead(known: Callable[[str], str | None]) -> None:
         def say(header: JournalHeader) -> str | None:
-            return known(header.pid)
+            return known(f"process:{header.pid}" if header.host == host_name() else header.host)
 
         sweep(settings.journals_path, orchestrator, target=wiring.target_of(settings), say=say)
 
+    options = replace(options, lease_seconds=settings.claim_seconds)
     return Worker(orchestrator, principal, infrastructure, options, settle_dead=settle_dead, tell=tell)
 
 

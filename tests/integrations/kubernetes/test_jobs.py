@@ -542,6 +542,18 @@ def test_what_somebody_deleted_is_told_as_such(mill: Mill, cluster: FakeCluster,
     assert "deleted, and not by Penstock" in ending.message
 
 
+def test_what_was_deleted_while_the_cluster_did_not_answer_is_told_afterwards(mill: Mill, cluster: FakeCluster) -> None:
+    cluster.kubelet = wait_for_ever
+    handle = mill.start()
+    until(lambda: cluster.all("pods") and cluster.all("pods")[0]["status"]["phase"] == "Running", "the pod to run")
+    until(lambda: any(path.endswith("/log") for _, path in cluster.requests), "the pod to be seen")
+    cluster.go_away()
+    cluster.delete("jobs", str(handle.name).rpartition("/")[2])
+    until(lambda: not cluster.all("pods"), "the pod to be gone")
+    cluster.come_back()
+    assert "deleted, and not by Penstock" in mill.ending(handle).message
+
+
 # ---- Being ended -------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from penstock.core.ids import RunId
 from penstock.core.states import RunState, StateType
+from penstock.integrations.kubernetes.cluster import Cluster
+from penstock.integrations.kubernetes.orphans import remove_orphans
 from penstock.ports import CancelFlowRun, FlowRun
 from penstock.scheduling import DeploymentSpec, GetRunRequest, RequestRun, SaveDeployment
 from penstock.sdk import wiring
@@ -178,11 +180,19 @@ def test_a_new_worker_removes_what_nobody_waits_for_and_leaves_what_goes_on(mill
 
     settings = load_settings()
     why_over = make_why_over(wiring.open_orchestrator(settings), wiring.principal_of(settings))
-    mill.new_worker().watch_orphans(mill.history.ask(GetWorkPool(name=POOL)), why_over)
-
-    until(lambda: len(cluster.all("jobs")) == 2, "the job to be removed whose run waits again")
+    [gone] = remove_orphans(Cluster(), "flows", POOL, why_over, worker="bob")
     kept = {job["metadata"]["labels"]["penstock.dev/flow-run-id"] for job in cluster.all("jobs")}
     assert {live.run.id, "0" * 32} == kept
+    assert f"-{requeued.run.id[-12:]}-1" in gone
+
+
+def test_a_worker_looks_for_what_is_left_over_as_it_starts(mill: Mill, cluster: FakeCluster) -> None:
+    cluster.kubelet = wait_for_ever
+    handle = mill.start()
+    until(lambda: handle.name, "the job")
+    mill.infrastructure.close()
+    mill.new_worker().watch_orphans(mill.history.ask(GetWorkPool(name=POOL)), lambda *_: "it is over.")
+    until(lambda: not cluster.all("jobs"), "the job to be removed")
 
 
 @pytest.mark.parametrize(
