@@ -45,7 +45,7 @@ function Field({ name, schema, value, required, onChange, ...part }: FieldProps)
   const problem = part.problems[part.path];
   const about = (
     <>
-      {shape.description && <p className="text-xs whitespace-pre-line text-muted">{shape.description}</p>}
+      {shape.description && <p className="text-xs whitespace-pre-line text-muted">{shape.description.replaceAll("`", "")}</p>}
       <p id={`${id}-problem`} role="alert" className="text-xs font-medium text-danger empty:hidden">{problem && `${name} ${problem}`}</p>
     </>
   );
@@ -54,7 +54,7 @@ function Field({ name, schema, value, required, onChange, ...part }: FieldProps)
     return (
       <fieldset className="min-w-0" aria-invalid={problem !== undefined}>
         <legend className="mb-1 flex w-full items-baseline gap-2"><Name name={name} required={required} hint={shape.hint} /></legend>
-        {about}
+        <div className="mb-1.5">{about}</div>
         <Group shape={shape} name={name} value={value} onChange={onChange} {...part} />
       </fieldset>
     );

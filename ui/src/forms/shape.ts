@@ -90,10 +90,10 @@ const LIMITS: readonly (readonly [string, string])[] = [
 function hintOf(kind: Kind, schema: Schema, nullable: boolean): string {
   const words: Record<Kind, string> = {
     text: typeof schema["format"] === "string" ? schema["format"] : "text", integer: "whole number", number: "number", boolean: "yes or no", choice: "one of these", date: "date",
-    datetime: "date and time", object: typeof schema["title"] === "string" ? schema["title"] : "object", list: "list", json: jsonHint(schema),
+    datetime: "date and time", object: "", list: "list", json: jsonHint(schema),
   };
   const limits = LIMITS.flatMap(([name, word]) => (["string", "number"].includes(typeof schema[name]) ? [`${word} ${String(schema[name])}`] : []));
-  return [words[kind], ...limits, ...(nullable ? ["or nothing"] : [])].join(", ");
+  return [words[kind], ...limits, ...(nullable ? ["or nothing"] : [])].filter(Boolean).join(", ");
 }
 
 function jsonHint(schema: Schema): string {

@@ -35,7 +35,7 @@ export function Preview({ definition, zone, onRefused }: PreviewProps) {
         : (
           <ol aria-label="Next times">
             {times.data.map(({ at, offset_seconds }) => (
-              <li key={at} title={exactInstant(at)} className="flex justify-between gap-2 leading-6">
+              <li key={at} title={exactInstant(at)} className="flex h-6 items-baseline justify-between gap-2">
                 <span className="truncate">{zoneTime(at, zone)}{offsets.size > 1 && <span className="ml-1 text-xs text-faint">{offset_seconds >= 0 ? "+" : "−"}{Math.abs(offset_seconds) / 3600}</span>}</span>
                 <span className="text-xs text-faint">{relativeTime(at, nowMicros())}</span>
               </li>

@@ -53,7 +53,7 @@ export function ScheduleDialog({ deployment, known, taken, onClose }: ScheduleDi
     <Dialog open wide onClose={onClose} title={known ? `Change ${known.slug}` : `Add a schedule to ${deployment}`}>
       <form onSubmit={submit} noValidate className="grid grid-cols-[minmax(0,1fr)_17rem] gap-5 max-sm:grid-cols-1">
         <div className="flex min-w-0 flex-col gap-3.5">
-          <Segments label="Kind of schedule" choices={[["cron", "Cron"], ["interval", "Interval"], ["rrule", "Rule"]]} chosen={form.kind} onChange={(kind) => change({ kind: kind as ScheduleForm["kind"] })} />
+          <div><Segments label="Kind of schedule" choices={[["cron", "Cron"], ["interval", "Interval"], ["rrule", "Rule"]]} chosen={form.kind} onChange={(kind) => change({ kind: kind as ScheduleForm["kind"] })} /></div>
           <RuleFields form={form} problems={problems} onChange={change} />
           <div className="grid grid-cols-2 gap-3">
             <FormField name="Time zone" problem={problems.timezone} input={(field) => <><input {...field} list="zones" spellCheck={false} {...text("timezone")} /><datalist id="zones">{["UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => <option key={zone} value={zone} />)}</datalist></>} />

@@ -1,6 +1,6 @@
 // Schedules as people say them. Pure.
 
-import { duration } from "@/time/format";
+import { DAY, duration, HOUR, MINUTE, SECOND } from "@/time/format";
 
 type Definition = Readonly<Record<string, unknown>>;
 
@@ -11,8 +11,17 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 /** What was written: the expression, the rule, or the interval. */
 export function ruleOf(definition: Definition): string {
-  if (definition["kind"] === "interval") return `every ${duration(Number(definition["interval_us"]))}`;
+  if (definition["kind"] === "interval") return intervalWords(Number(definition["interval_us"]));
   return text(definition["cron"]) || text(definition["rrule"]);
+}
+
+const UNITS = [["week", 7 * DAY], ["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", SECOND]] as const;
+
+/** `every 15 minutes`, `every day`, and what is no whole number of a unit as a duration. */
+function intervalWords(interval: number): string {
+  const [unit, size] = UNITS.find(([, each]) => interval % each === 0) ?? ["", 0];
+  if (size === 0 || interval / size > 999) return `every ${duration(interval)}`;
+  return interval === size ? `every ${unit}` : `every ${interval / size} ${unit}s`;
 }
 
 /** A schedule in words; the expression itself where words would say less. */

@@ -17,6 +17,30 @@ export const ticksQuery = (since: Micros, until: Micros, deployment?: string, li
     refetchInterval: RENEW_MILLISECONDS,
   });
 
+const PAGES_MAX = 6;
+const CALENDAR_MILLISECONDS = 60_000;
+
+/** All that the schedules will ask for, several pages of it if need be. */
+export const allTicksQuery = (since: Micros, until: Micros, deployment?: string) =>
+  queryOptions({
+    queryKey: [...keys.ticks, "all", since, until, deployment ?? ""],
+    queryFn: async ({ signal }): Promise<{ ticks: UpcomingTick[]; isCut: boolean }> => {
+      const found = new Map<string, UpcomingTick>();
+      let from = since;
+      for (let page = 1; ; page += 1) {
+        const ticks = await ask<UpcomingTick[]>("GET", "/ticks", { query: { since: from, until, deployment: deployment || null, limit: TICKS_MAX }, signal });
+        // The next page begins with the moment that this one ends with: what is at that moment is there twice.
+        for (const tick of ticks) found.set(`${tick.deployment_id}/${tick.slug}/${tick.fire_at}`, tick);
+        const last = ticks.at(-1)?.at ?? until;
+        const isCut = ticks.length === TICKS_MAX;
+        if (!isCut || page === PAGES_MAX || last === from) return { ticks: [...found.values()], isCut };
+        from = last;
+      }
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: CALENDAR_MILLISECONDS,
+  });
+
 export type Definition = Readonly<Record<string, unknown>>;
 
 /** When a schedule would fire next. */

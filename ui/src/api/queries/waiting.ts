@@ -39,3 +39,12 @@ export function useAnswer() {
     onSettled: (_, __, { id }) => client.invalidateQueries({ queryKey: keys.run(id) }),
   });
 }
+
+/** Have a worker run it again: with what was completed kept, or all of it anew. */
+export function useRequeue() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, resume }: { id: string; resume: boolean }) => ask<FlowRun>("POST", `/flow-runs/${id}/requeue`, { body: { resume } }),
+    onSettled: (_, __, { id }) => client.invalidateQueries({ queryKey: keys.run(id) }),
+  });
+}

@@ -4,7 +4,7 @@ import { ChevronLeft, ChevronRight } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { deploymentsQuery, keyOf, partsOf } from "@/api/queries/deployments";
 import { runListQuery } from "@/api/queries/runs";
-import { TICKS_MAX, ticksQuery } from "@/api/queries/schedules";
+import { allTicksQuery } from "@/api/queries/schedules";
 import type { UpcomingTick } from "@/api/types";
 import { Button, IconButton } from "@/design/Button";
 import { Card } from "@/design/Card";
@@ -17,6 +17,7 @@ import { byDay, dayOf, daysOf, entriesOf, microsOf, addDays, turned, viewOf, typ
 import { MonthView } from "@/pages/calendar/MonthView";
 import { useCalendarKeys } from "@/pages/calendar/useCalendarKeys";
 import { TickDialog } from "@/schedules/TickDialog";
+import { count } from "@/time/format";
 import { dateText } from "@/time/local";
 import { useMinute } from "@/time/useMinute";
 
@@ -25,7 +26,7 @@ const MONTH = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric" 
 const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const SHORT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
-const HOW = `penstock deployment schedule add web_to_lake/monthly --cron "0 5 1 * *"`;
+const HOW = `penstock deployment schedule add web-to-lake/monthly --cron "0 5 1 * *"`;
 
 /** When is what due, and what came of what was. */
 export function CalendarPage() {
@@ -44,9 +45,9 @@ export function CalendarPage() {
     return { top_level: true, since, until, ...(chosen ? { flow_names: [flow_name], deployments: [name] } : {}) };
   }, [chosen, since, until]);
   const runs = useQuery(runListQuery(filter, RUNS_MAX));
-  const ticks = useQuery({ ...ticksQuery(since, until - 1, chosen || undefined), enabled: until > minute });
+  const ticks = useQuery({ ...allTicksQuery(since, until - 1, chosen || undefined), enabled: until > minute });
   const deployments = useQuery(deploymentsQuery());
-  const entries = useMemo(() => entriesOf(runs.data ?? [], until > minute ? (ticks.data ?? []) : []), [runs.data, ticks.data, until, minute]);
+  const entries = useMemo(() => entriesOf(runs.data ?? [], until > minute ? (ticks.data?.ticks ?? []) : []), [runs.data, ticks.data, until, minute]);
   const [asked, setAsked] = useState<UpcomingTick | null>(null);
   const go = (next: { view?: View; date?: Date | string }) => void navigate({
     search: (old) => ({ ...old, ...(next.view ? { view: next.view === "month" ? "" : next.view } : {}), ...(next.date !== undefined ? { date: typeof next.date === "string" ? next.date : dateText(next.date) } : {}) }),
@@ -59,7 +60,7 @@ export function CalendarPage() {
   };
   const title = view === "month" ? MONTH.format(date) : view === "day" ? DATE.format(date) : `${SHORT.format(days[0] ?? date)} – ${SHORT.format(days[6] ?? date)}`;
   const error = runs.error ?? ticks.error;
-  const cut = [runs.data?.length === RUNS_MAX ? `the newest ${RUNS_MAX} runs` : "", ticks.data?.length === TICKS_MAX ? `the next ${TICKS_MAX} times` : ""].filter(Boolean).join(" and ");
+  const cut = [runs.data?.length === RUNS_MAX ? `the newest ${count(RUNS_MAX)} runs` : "", ticks.data?.isCut ? `the next ${count(ticks.data.ticks.length)} times` : ""].filter(Boolean).join(" and ");
   const shared = { days, entries: useMemo(() => byDay(entries), [entries]), today, onOpen: open, onDay: (day: Date) => go({ view: "day", date: day }) };
   const nothing = runs.data?.length === 0 && entries.length === 0 && deployments.data?.items.every(({ schedules }) => schedules.length === 0);
   useEffect(() => setAsked(null), [search.date, search.view]);

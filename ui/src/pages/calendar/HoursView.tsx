@@ -49,7 +49,7 @@ export function HoursView({ days, entries, today, onOpen, onDay, now }: Calendar
         </div>
         {days.map((day) => {
           const key = dateText(day);
-          const bundles = placed(bundled(entries.get(key) ?? [], { many: MANY, hourly: true }), now, CHIP_MINUTES);
+          const bundles = placed(bundled(entries.get(key) ?? [], { many: MANY, hourly: true }), { now, minutesMin: CHIP_MINUTES, lanesMax: days.length > 1 ? 3 : 8 });
           return (
             <section key={key} aria-label={LONG.format(day)} className="relative border-l border-line" style={{ height: pixels(24 * 60), backgroundImage: `repeating-linear-gradient(to bottom, transparent 0 ${HOUR_PIXELS - 1}px, var(--line) ${HOUR_PIXELS - 1}px ${HOUR_PIXELS}px)` }}>
               {bundles.map(({ bundle, top, minutes: high, lane, lanes }) => (

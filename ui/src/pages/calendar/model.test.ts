@@ -43,18 +43,23 @@ it("sorts entries into the days of the viewer", () => expect([...byDay([tick(at(
 
 describe("what comes often", () => {
   const often = Array.from({ length: 8 }, (_, place) => tick(at(3, 8, place * 15), "often"));
-  it("is one bundle", () => expect(bundled([...often, tick(at(3, 9))], { many: 4, hourly: false }).map(({ title, entries }) => [title, entries.length])).toEqual([["often", 8], ["nightly", 1]]));
+  it("is one bundle, after what is rare", () => expect(bundled([...often, tick(at(3, 9))], { many: 4, hourly: false }).map(({ title, entries }) => [title, entries.length])).toEqual([["nightly", 1], ["often", 8]]));
   it("is one of each hour", () => expect(bundled(often, { many: 4, hourly: true }).map(({ entries }) => entries.length)).toEqual([4, 4]));
   it("keeps what was apart from what will be", () => expect(bundled([run(at(3, 7), at(3, 8), "often"), ...often.slice(0, 3)], { many: 2, hourly: false }).map(({ entries }) => entries.length)).toEqual([1, 3]));
   it("counts states", () => expect(countsOf([run(1, 2), run(1, 2, "x", "FAILED"), tick(5)])).toEqual({ COMPLETED: 1, FAILED: 1, SCHEDULED: 1 }));
 });
 
 describe("a column of hours", () => {
-  const columns = (entries: Entry[], now = at(3, 12)) => placed(bundled(entries, { many: 9, hourly: true }), now, 20).map(({ top, minutes, lane, lanes }) => [top, Math.round(minutes), lane, lanes]);
+  const columns = (entries: Entry[], now = at(3, 12)) => placed(bundled(entries, { many: 9, hourly: true }), { now, minutesMin: 20, lanesMax: 3 }).map(({ top, minutes, lane, lanes }) => [top, Math.round(minutes), lane, lanes]);
   it("has what overlaps beside one another, and the next alone again", () =>
     expect(columns([run(at(3, 1), at(3, 3), "a"), run(at(3, 2), at(3, 2, 30), "b"), run(at(3, 2, 45), at(3, 4), "c"), run(at(3, 6), at(3, 7), "d")]))
       .toEqual([[60, 120, 0, 2], [120, 30, 1, 2], [165, 75, 1, 2], [360, 60, 0, 1]]));
   it("has what still runs up to now, and short ones high enough to read", () =>
     expect(columns([run(at(3, 10), null), run(at(3, 5), at(3, 5) + MINUTE)])).toEqual([[300, 20, 0, 1], [600, 120, 0, 1]]));
+  it("has what finds no room beside the others as one bundle", () => {
+    const crowd = ["a", "b", "c", "d", "e"].map((title, place) => run(at(3, 1, place), at(3, 2), title));
+    const found = placed(bundled(crowd, { many: 9, hourly: true }), { now: at(3, 12), minutesMin: 20, lanesMax: 3 });
+    expect(found.map(({ bundle, lane, lanes }) => [bundle.title, bundle.entries.length, lane, lanes])).toEqual([["a", 1, 0, 3], ["b", 1, 1, 3], ["more", 3, 2, 3]]);
+  });
   it("ends at midnight", () => expect(columns([run(at(3, 23, 50), at(3, 23, 50) + 5 * HOUR)])).toEqual([[1420, 20, 0, 1]]));
 });

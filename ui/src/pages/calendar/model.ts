@@ -87,7 +87,8 @@ export function bundled(entries: readonly Entry[], { many, hourly }: { many: num
     if (!first) return [];
     return group.length < many ? group.map((entry) => ({ title: entry.title, first: entry, entries: [entry] })) : [{ title: first.title, first, entries: group }];
   });
-  return bundles.toSorted((a, b) => a.first.at - b.first.at);
+  // What is rare is what one looks for: it goes before what comes all the time.
+  return bundles.toSorted((a, b) => Number(a.entries.length > 1) - Number(b.entries.length > 1) || a.first.at - b.first.at);
 }
 
 export interface Placed {
@@ -101,8 +102,8 @@ export interface Placed {
 
 const DAY_MINUTES = 24 * 60;
 
-/** Where a day's bundles stand in a column of 24 hours: those that overlap stand beside one another. */
-export function placed(bundles: readonly Bundle[], now: Micros, minutesMin: number): Placed[] {
+/** Where a day's bundles stand in a column of 24 hours: those that overlap stand beside one another, in so many lanes at most. */
+export function placed(bundles: readonly Bundle[], { now, minutesMin, lanesMax }: { now: Micros; minutesMin: number; lanesMax: number }): Placed[] {
   const found = bundles.map((bundle): Placed => {
     const { first, entries } = bundle;
     const date = toDate(first.at);
@@ -111,17 +112,32 @@ export function placed(bundles: readonly Bundle[], now: Micros, minutesMin: numb
     const top = Math.min(date.getHours() * 60 + date.getMinutes() + date.getSeconds() / 60, DAY_MINUTES - minutesMin);
     return { bundle, top, minutes: Math.min(DAY_MINUTES - top, Math.max(minutesMin, (end - first.at) / MINUTE)), lane: 0, lanes: 1 };
   });
+  const groups: Placed[][] = [];
   let group: Placed[] = [];
   let ends: number[] = [];
   for (const each of found.toSorted((a, b) => a.top - b.top)) {
-    if (ends.every((end) => end <= each.top)) [group, ends] = [[], []];
+    if (ends.every((end) => end <= each.top)) {
+      [group, ends] = [[], []];
+      groups.push(group);
+    }
     const free = ends.findIndex((end) => end <= each.top);
     each.lane = free < 0 ? ends.length : free;
     ends[each.lane] = each.top + each.minutes;
     group.push(each);
     for (const one of group) one.lanes = ends.length;
   }
-  return found;
+  return groups.flatMap((each) => narrowed(each, lanesMax));
+}
+
+/** What does not fit beside the others is one bundle in the last lane. */
+function narrowed(group: readonly Placed[], lanesMax: number): Placed[] {
+  const kept = group.filter(({ lane }) => lane < lanesMax - 1);
+  const rest = group.filter(({ lane }) => lane >= lanesMax - 1);
+  const [first] = rest;
+  if (!first || first.lanes <= lanesMax) return [...group];
+  const entries = rest.flatMap(({ bundle }) => bundle.entries).toSorted((a, b) => a.at - b.at);
+  const minutes = Math.max(...rest.map(({ top, minutes: high }) => top + high)) - first.top;
+  return [...kept.map((each) => ({ ...each, lanes: lanesMax })), { bundle: { title: "more", first: entries[0] ?? first.bundle.first, entries }, top: first.top, minutes, lane: lanesMax - 1, lanes: lanesMax }];
 }
 
 /** How many of the entries are in which state; what is to come counts as SCHEDULED. */

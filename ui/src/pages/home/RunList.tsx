@@ -17,7 +17,7 @@ export function RunList({ runs, empty, ofOneFlow = false }: { runs: readonly Flo
             <span className="min-w-0 leading-tight"><span className="block truncate font-medium">{run.name}</span>{!ofOneFlow && <span className="block truncate text-xs text-muted">{run.flow_name}</span>}</span>
             <span className="truncate text-muted max-sm:hidden" title={run.state.message ?? undefined}>{reasonOf(run)}</span>
             <Span from={run.started_at} to={run.ended_at} className="text-right text-xs max-sm:hidden" />
-            <Time at={run.ended_at ?? run.started_at ?? run.created_at} className="text-right text-xs text-muted" />
+            <Time at={run.ended_at ?? run.started_at ?? run.expected_start_at ?? run.created_at} className="text-right text-xs text-muted" />
           </Link>
         </li>
       ))}

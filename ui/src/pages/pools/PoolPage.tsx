@@ -18,6 +18,7 @@ import { PoolDialog } from "@/pages/pools/PoolDialog";
 import { PoolPause } from "@/pages/pools/PoolPause";
 import { Queues } from "@/pages/pools/Queues";
 import { Template } from "@/pages/pools/Template";
+import { WaitingRuns } from "@/pages/pools/WaitingRuns";
 import { WorkerTable } from "@/pages/pools/WorkerTable";
 import { count, plural } from "@/time/format";
 import { Time } from "@/time/Time";
@@ -45,6 +46,7 @@ export function PoolPage() {
       <div className="grid grid-cols-[minmax(0,2fr)_minmax(20rem,1fr)] gap-3 max-xl:grid-cols-[minmax(0,1fr)]">
         <div className="flex min-w-0 flex-col gap-3">
           <Queues pool={pool.data} />
+          {waiting > 0 && <WaitingRuns deployments={used} />}
           <Card title="Workers" flush>
             {workers.isError ? <Fault error={workers.error} /> : workers.isPending ? <SkeletonRows rows={3} />
               : workers.data.length === 0 ? <Empty title="No worker was heard of in the last day" className="py-7" code={`penstock worker start --pool ${name}`}>Start one on a machine that is to do the work.</Empty>

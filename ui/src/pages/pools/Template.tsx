@@ -24,7 +24,7 @@ export function Template({ pool }: { pool: WorkPool }) {
             return (
               <div key={name} className="border-t border-line px-3.5 py-1.5">
                 <dt className="flex items-baseline gap-2"><code className="font-mono text-xs font-medium">{name}</code><span className="ml-auto text-xs text-faint">{shape.hint}</span></dt>
-                <dd className="text-muted">{shape.description}{"default" in property && <span> <span className="text-faint">Default:</span> <code className="font-mono text-xs break-all">{textOf(property["default"])}</code></span>}</dd>
+                <dd className="text-muted">{shape.description.replaceAll("`", "")}{"default" in property && <span> <span className="text-faint">Default:</span> <code className="font-mono text-xs break-all">{textOf(property["default"])}</code></span>}</dd>
               </div>
             );
           })}

@@ -15,10 +15,12 @@ export function RunFacts({ run }: { run: FlowRun }) {
   const parameters = pairsOf(run.parameters);
   return (
     <Facts>
-      <Fact name="Started"><Time at={run.started_at} as="day" /> <Time at={run.started_at} className="text-muted" /></Fact>
+      {run.started_at == null
+        ? <Fact name="Due" wide><Time at={run.expected_start_at ?? run.created_at} as="day" /> <Time at={run.expected_start_at ?? run.created_at} className="text-muted" /></Fact>
+        : <Fact name="Started" wide><Time at={run.started_at} as="day" /> <Time at={run.started_at} className="text-muted" /></Fact>}
       <Fact name="Duration"><Span from={run.started_at} to={run.ended_at} className="font-medium" /> <Expected run={run} /></Fact>
       <Fact name="Task runs"><TaskCounts counts={run.task_counts} wide /></Fact>
-      <Fact name="Attempt">{run.epoch === 1 ? "First" : `${run.epoch}, the others are in its history`}</Fact>
+      <Fact name="Attempt">{run.epoch === 0 ? <span className="text-muted">not begun</span> : run.epoch === 1 ? "First" : `${run.epoch}, the others are in its history`}</Fact>
       <Fact name="Code">
         {run.entrypoint ? <Copy text={run.entrypoint} what="entrypoint">{run.entrypoint.split("/").at(-1)}</Copy> : <span className="text-muted">notebook or console</span>}
       </Fact>

@@ -1,7 +1,8 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Ban, ChevronRight, GitCompareArrows, MoreHorizontal, Play, RotateCcw, Trash2 } from "lucide-react";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
+import { keyOf } from "@/api/queries/deployments";
 import { canCancel, canDelete, canResume, runQuery, useBulk } from "@/api/queries/runs";
 import type { FlowRun } from "@/api/types";
 import { Button, IconButton } from "@/design/Button";
@@ -13,6 +14,9 @@ import { StateBadge } from "@/design/StateMark";
 import { toast } from "@/design/toast";
 import { LaunchDialog } from "@/pages/run/LaunchDialog";
 import { plural } from "@/time/format";
+
+const RequeueDialog = lazy(async () => ({ default: (await import("@/pages/run/RequeueDialog")).RequeueDialog }));
+const RunAgainDialog = lazy(async () => ({ default: (await import("@/pages/run/RequeueDialog")).RunAgainDialog }));
 
 /** A run's name and state, and what can be done with it. */
 export function RunHead({ run }: { run: FlowRun }) {
@@ -66,7 +70,12 @@ export function RunHead({ run }: { run: FlowRun }) {
           ? `Its ${plural(tasksOf(run), "task run")}, logs, artifacts, state history and subflow runs go with it. Datasets that it wrote stay as they are. This cannot be undone.`
           : "Its process is asked to stop at the next step. What it has finished stays recorded, and it can be resumed later."}
       </Confirm>
-      {launched && <LaunchDialog run={run} action={launched} verb={resume} onClose={() => setLaunched(null)} />}
+      {launched && run.deployment == null && <LaunchDialog run={run} action={launched} verb={resume} onClose={() => setLaunched(null)} />}
+      {launched && run.deployment != null && (
+        <Suspense>
+          {launched === "resume" ? <RequeueDialog run={run} verb={resume} onClose={() => setLaunched(null)} /> : <RunAgainDialog run={run} deployment={keyOf({ flow_name: run.flow_name, name: run.deployment })} onClose={() => setLaunched(null)} />}
+        </Suspense>
+      )}
     </PageHead>
   );
 }

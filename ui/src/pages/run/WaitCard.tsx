@@ -2,9 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Hourglass } from "lucide-react";
 import { inputsQuery, whyQuery } from "@/api/queries/waiting";
 import type { FlowRun } from "@/api/types";
-import { Copy } from "@/design/Copy";
 import { colourOf, lookOf } from "@/design/state";
 import { AnswerForm } from "@/pages/run/AnswerForm";
+import { Said } from "@/pages/run/Said";
 import { Time } from "@/time/Time";
 
 const WAITING = ["SCHEDULED", "PENDING", "PAUSED"];
@@ -28,11 +28,4 @@ export function WaitCard({ run }: { run: FlowRun }) {
       )}
     </section>
   );
-}
-
-/** A sentence whose commands, between backquotes, are copied at a click. */
-function Said({ text }: { text: string }) {
-  return text.split("`").map((part, place) => (
-    place % 2 === 0 ? part : part.startsWith("penstock ") ? <Copy key={place} text={part} className="align-baseline text-ink!" /> : <strong key={place} className="font-medium">{part}</strong>
-  ));
 }

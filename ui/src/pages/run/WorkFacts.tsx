@@ -13,7 +13,7 @@ export function WorkFacts({ run }: { run: FlowRun }) {
   if (!asked) return null;
   return (
     <>
-      {asked.work_pool && <Fact name="Work pool"><Link to="/work-pools/$name" params={{ name: asked.work_pool }} className="font-medium hover:text-accent-strong hover:underline">{asked.work_pool}</Link>{asked.work_queue && <span className="text-muted">, queue {asked.work_queue}</span>}</Fact>}
+      {asked.work_pool && <Fact name="Work pool" wide><Link to="/work-pools/$name" params={{ name: asked.work_pool }} className="font-medium hover:text-accent-strong hover:underline">{asked.work_pool}</Link>{asked.work_queue && <span className="text-muted">, queue {asked.work_queue}</span>}</Fact>}
       {asked.worker && <Fact name="Worker"><span title={asked.worker}>{asked.worker}</span></Fact>}
       {asked.infrastructure && <Fact name="Infrastructure"><Copy text={asked.infrastructure} what="infrastructure" /></Fact>}
       {asked.schedule && <Fact name="Schedule">{asked.schedule}{asked.fire_at != null && <span className="text-muted">, <Time at={asked.fire_at} as="day" /></span>}</Fact>}

@@ -40,7 +40,7 @@ export const RunRow = memo(function RunRow({ run, index, top, height, selected, 
       <span role="cell" className="truncate font-mono text-xs text-muted max-xl:hidden" title={parameters}>{parameters}</span>
       <span role="cell" className="max-lg:hidden"><TaskCounts counts={run.task_counts} /></span>
       <Span from={run.started_at} to={run.ended_at} className="text-right max-sm:hidden" />
-      <Time at={run.started_at ?? run.created_at} className="text-right text-muted max-sm:hidden" />
+      <Time at={run.started_at ?? run.expected_start_at ?? run.created_at} className="text-right text-muted max-sm:hidden" />
     </div>
   );
 });
