@@ -21,7 +21,12 @@ from tests.fixtures.pages import ConsoleParser, Page, PythonParser
 if TYPE_CHECKING:  # pytest rewrites plugins' assertions only if nobody imported them before
     from tests.fixtures.postgres import PostgresServer
 
-pytest_plugins = ["tests.fixtures.docker", "tests.fixtures.postgres", "tests.fixtures.release"]
+pytest_plugins = [
+    "tests.fixtures.docker",
+    "tests.fixtures.objects",
+    "tests.fixtures.postgres",
+    "tests.fixtures.release",
+]
 
 KEPT_VARIABLES = {"PENSTOCK_SHARED_DATA", "PENSTOCK_TEST_DOCKER", "PENSTOCK_TEST_POSTGRES"}
 

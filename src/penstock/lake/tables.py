@@ -1,5 +1,6 @@
 """Delta tables as the lake uses them: opening, versions, and what their errors mean."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
@@ -25,6 +26,12 @@ _BACKTRACE = "   0:"
 _FULL = ("No space left", "quota exceeded")
 _REFUSED = ("ermission", "Read-only", "not permitted", "AccessDenied", "Forbidden", "Unauthorized")
 _UNREACHABLE = ("error sending request", "timed out", "onnection", "dns error", "Could not create local directory")
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "bucket does not exist", "container does not exist")
+_NO_CREDENTIALS = "169.254.169.254"
+"""Where object stores look for a machine's own credentials when nobody gave any."""
+_STORE_FAILED = ("Generic S3 error", "Generic GCS error", "Generic MicrosoftAzure error")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ANSWER = re.compile(r"<\?xml.*?<Message>(?P<said>[^<]*)</Message>.*", re.DOTALL)
 _DAMAGED = ("Kernel error", "Json error", "parse parquet", "Parquet error", "Invalid JSON", "Path does not exist")
 
 
@@ -90,16 +97,22 @@ def arrow_schema(table: DeltaTable) -> pa.Schema:
 
 def translate(error: Exception, where: str) -> Exception:
     """Say what an error of Delta means, in one line and without the rows that some of its messages quote."""
-    text = " ".join(part.strip() for part in str(error).split(_QUOTES)[0].split(_BACKTRACE)[0].splitlines())
+    plain = _COLOURS.sub("", str(error)).replace("↳ ", "")
+    text = " ".join(part.strip() for part in plain.split(_QUOTES)[0].split(_BACKTRACE)[0].splitlines())
     if isinstance(error, LakeError):
         return error
     if isinstance(error, CommitFailedError) or "already exists" in text:
         return Conflict(text.removeprefix("Failed to commit transaction: "))
     if any(word in text for word in _FULL):
         return LakeUnavailable(f"The disk or quota is full: {where} was not changed. Make room and run again.")
+    if any(word in text for word in _NO_BUCKET):
+        return LakeUnavailable(f"There is no bucket or container of that name: {where}. Make it, or mend the address.")
+    text = _ANSWER.sub(lambda found: found["said"], text)
+    if _NO_CREDENTIALS in text:
+        return LakeUnavailable(f"There are no credentials for {where}: set those of the store in the environment.")
     if any(word in text for word in _REFUSED):
         return LakeUnavailable(f"Access to {where} was refused ({text}). Check its permissions or credentials.")
-    if any(word in text for word in _UNREACHABLE):
+    if any(word in text for word in (*_UNREACHABLE, *_STORE_FAILED)):
         return LakeUnavailable(f"{where} cannot be reached: {text}.")
     if any(word in text for word in _DAMAGED):
         return DatasetCorrupt(f"What is stored at {where} cannot be read as a dataset: {text}.")

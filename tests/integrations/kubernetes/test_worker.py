@@ -195,6 +195,16 @@ def test_a_worker_looks_for_what_is_left_over_as_it_starts(mill: Mill, cluster: 
     until(lambda: not cluster.all("jobs"), "the job to be removed")
 
 
+def test_a_job_that_has_ended_goes_by_its_time_to_live(mill: Mill, cluster: FakeCluster) -> None:
+    cluster.kubelet = show(running(), terminated(0, "Completed"))
+    mill.end()
+    [job] = cluster.all("jobs")
+    cluster.finish_job(
+        job["metadata"]["name"], "Complete", "CompletionsReached", "Reached expected number of succeeded pods"
+    )
+    assert [] == remove_orphans(Cluster(), "flows", POOL, lambda *_: "it is over.", worker="bob")
+
+
 @pytest.mark.parametrize(
     ("name", "type_", "over"),
     [("Failed", StateType.FAILED, True), ("Crashed", StateType.CRASHED, False)],
