@@ -19,6 +19,8 @@ from penstock.engine.interrupts import Interrupted
 WHERE = ("/penstock/", "/threading.py", "/queue.py", "/logging/")
 AFTER = ("CALL", "RESUME", "JUMP_BACKWARD")
 POINTS_MAX = 2_000
+GROWING_SECONDS = [0.05 * 4**n for n in range(6)]
+"""Time-outs to try one after another, until what is within has begun in time: a busy machine needs longer for that."""
 
 
 class Struck(Interrupted):
@@ -48,7 +50,12 @@ def strike_with(
                 return None
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
         elif event == "opcode":
-            before, last[frame] = last[frame], dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            now = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if (
+                now == "NOP"
+            ):  # Python looks before it, where it knows who catches: of a `try` within a `try` nobody does
+                return trace
+            before, last[frame] = last[frame], now
             if before.startswith(AFTER) and due():
                 passed += 1
                 if passed == point:

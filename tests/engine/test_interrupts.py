@@ -259,6 +259,28 @@ def test_a_thread_that_does_not_hear_is_left_behind() -> None:
     lock.release()
 
 
+def test_a_thread_that_begins_when_its_time_is_up_does_nothing() -> None:
+    """On a machine that is busy a thread may take longer to begin than it has time."""
+    go, did = threading.Event(), list[str]()
+
+    def begins_late(*_: Any) -> None:
+        go.wait(30)
+
+    def act() -> None:
+        threading.settrace(begins_late)  # for the thread that is begun from here
+        try:
+            call_within(SHORT, lambda: did.append("something"), what="Late", owner="run-1")
+        finally:
+            threading.settrace(None)  # type: ignore[arg-type]  # as Python has it
+
+    assert RunTimedOut is type(in_thread(act))
+    late = [thread for thread in threading.enumerate() if thread.name == "penstock-timed-Late"]
+    go.set()
+    for thread in late:
+        thread.join(30)
+    assert (1, []) == (len(late), did)
+
+
 def test_the_callers_context_is_there() -> None:
     variable: ContextVar[str] = ContextVar("variable")
     variable.set("here")

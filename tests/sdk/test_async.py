@@ -10,6 +10,7 @@ import pytest
 from penstock import flow, get_run_logger, tags, task
 from penstock.core.errors import RunCancelled
 from penstock.testing import History
+from tests.engine.interruptions import GROWING_SECONDS
 
 DATABASES = ("sqlite", "postgres")
 
@@ -191,17 +192,45 @@ def test_a_flow_that_its_caller_cancels_is_recorded_and_the_cancellation_goes_on
 
 
 def test_a_time_out_of_the_caller_works_around_a_flow(history: History) -> None:
-    @flow
+    begun: list[str] = []
+
+    @flow(name="timed-from-outside")
     async def body() -> None:
+        begun.append("begun")
         await asyncio.sleep(60)
 
-    async def caller() -> None:
-        async with asyncio.timeout(0.05):
+    async def caller(seconds: float) -> None:
+        async with asyncio.timeout(seconds):
             await body()
 
-    with pytest.raises(TimeoutError):
-        asyncio.run(caller())
-    assert "Cancelled" == history.flow_run().state.name
+    for seconds in GROWING_SECONDS:
+        with pytest.raises(TimeoutError):
+            asyncio.run(caller(seconds))
+        if begun:
+            break
+    assert {"Cancelled"} == {run.state.name for run in history.flow_runs("timed-from-outside")}
+
+
+def test_a_flow_that_is_cancelled_while_it_begins_has_ended(history: History) -> None:
+    """At each of its steps: what the database learns in a thread meanwhile must not be left there as running."""
+    began: list[int] = []
+
+    @flow(name="cancelled-at-once")
+    async def body() -> None:
+        began.append(1)
+        await asyncio.sleep(60)
+
+    async def caller(steps: int) -> None:
+        running = asyncio.create_task(body())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+        await running
+
+    for steps in range(1, 40):
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(caller(steps))
+    assert {"Cancelled"} == {run.state.name for run in history.flow_runs("cancelled-at-once")}
 
 
 def test_a_time_out_of_the_flow_works_around_a_task(history: History) -> None:

@@ -105,7 +105,8 @@ def give_up(run: FlowRunContext, *, within: TaskCall | None = None) -> None:
     later is refused."""
     for child in _children_of(run, within):
         give_up(child)
-        child.seen_last(_given_up(child).as_run_state())
+        if not child.seen_last(_given_up(child).as_run_state()):
+            child.repeat_last_words()
         run.children.discard(child)
     if within is None:
         for future in list(run.outstanding):

@@ -103,30 +103,27 @@ def _grant_grace(run: FlowRunContext) -> None:
 
 def _end_with(run: FlowRunContext, error: BaseException) -> Program[Ending]:
     try:
-        if (
-            isinstance(error, Interrupted | KeyboardInterrupt)
-            or _is_cancellation(error)
-            or _is_own_time_out(run, error)
-        ):
+        if isinstance(error, Interrupted | KeyboardInterrupt) or is_cancellation(error) or _is_own_time_out(run, error):
             yield from _stop_tasks(run)
         else:
             yield from _await_tasks(run)
     except BaseException as later:  # while it waited, somebody stopped it
         error = later
         yield from _stop_tasks(run)
-    return _state_after(run, error), error if _ends_caller(run, error) else None
+    return state_after(run, error), error if _ends_caller(run, error) else None
 
 
 def _ends_caller(run: FlowRunContext, error: BaseException) -> bool:
     """Whether an error must end what called the flow as well: an interrupt of the whole program, or of the parent run."""
     if isinstance(error, Exception | SuspendNow):
         return False
-    ours = isinstance(error, CancelNow) or (_is_cancellation(error) and run.cancel_message is not None)
+    ours = isinstance(error, CancelNow) or (is_cancellation(error) and run.cancel_message is not None)
     return run.parent is not None or not ours
 
 
-def _is_cancellation(error: BaseException) -> bool:
-    return type(error).__name__ == "CancelledError"  # asyncio's, told without importing it
+def is_cancellation(error: BaseException) -> bool:
+    """Whether an error is asyncio's, told without importing it."""
+    return type(error).__name__ == "CancelledError"
 
 
 def _is_own_time_out(run: FlowRunContext, error: BaseException) -> bool:
@@ -136,7 +133,8 @@ def _is_own_time_out(run: FlowRunContext, error: BaseException) -> bool:
 # ---- How it ended ----
 
 
-def _state_after(run: FlowRunContext, error: BaseException) -> State:
+def state_after(run: FlowRunContext, error: BaseException) -> State:
+    """The state that a run ends in, given what was raised in it or thrown into it."""
     trim(error)
     if isinstance(error, SuspendNow):
         return State(StateType.PAUSED, "Suspended", str(error), reason=Reason.WAITING_FOR_INPUT)
@@ -144,7 +142,7 @@ def _state_after(run: FlowRunContext, error: BaseException) -> State:
         return State(StateType.FAILED, "TimedOut", str(error), error, reason=Reason.TIMED_OUT)
     if isinstance(error, KeyboardInterrupt):
         return State(StateType.CANCELLED, message="Interrupted from the keyboard.", reason=Reason.INTERRUPTED)
-    if _is_cancellation(error) and run.cancel_message is None:  # by its caller, or by Ctrl-C, which loops turn into it
+    if is_cancellation(error) and run.cancel_message is None:  # by its caller, or by Ctrl-C, which loops turn into it
         return State(StateType.CANCELLED, message="Its coroutine was cancelled.", reason=Reason.INTERRUPTED)
     if isinstance(error, Interrupted) and not isinstance(error, CancelNow) and run.cancel_message is None:
         return State(StateType.CANCELLED, message="The time of what called it was up.", reason=Reason.INTERRUPTED)

@@ -21,10 +21,11 @@ from penstock.core.retries import RetryPolicy
 from penstock.core.states import Reason, RunState, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.calls import subflow_id
-from penstock.engine.flow_attempts import attempt_flow
+from penstock.engine.flow_attempts import attempt_flow, is_cancellation, state_after
 from penstock.engine.futures import is_future
 from penstock.engine.hooks import call_hooks
 from penstock.engine.inputs import find_dependencies, ids_of, list_waits, resolve, upstreams_of
+from penstock.engine.interrupts import Interrupted
 from penstock.engine.kept_results import load_result
 from penstock.engine.logs import ERROR, INFO, WARNING, emit, emit_traceback
 from penstock.engine.options import FlowOptions, effective_retry
@@ -73,7 +74,6 @@ class Launch:
 
 def flow_life(launch: Launch) -> Program[State]:
     """Bring a flow run to its end and return its final state. Raises only what must end the caller as well."""
-    upstream: list[str] = []
     named = launch.named
     if launch.parent is not None:
         launch.parent.check_going_on()
@@ -84,11 +84,24 @@ def flow_life(launch: Launch) -> Program[State]:
     if dependencies:
         pending = [d for d, _ in dependencies if is_future(d) and not d.done()]
         yield Block(lambda: [future.wait() for future in pending])
-        upstream = ids_of(dependencies)
     named = {name: resolve(value) for name, value in named.items()}
     run = _make_run(launch)
+    try:
+        return (yield from _live(launch, run, named, dependencies))
+    except BaseException as interruption:
+        if not isinstance(interruption, Interrupted | KeyboardInterrupt) and not is_cancellation(interruption):
+            raise
+        if run.begun and not run.ending:  # it was struck between two steps, or while it waited for leave to go on
+            yield from _end(launch, run, state_after(run, interruption))
+        _leave(launch, run, interruption)
+        raise
+
+
+def _live(
+    launch: Launch, run: FlowRunContext, named: Mapping[str, Any], dependencies: Sequence[tuple[Any, bool]]
+) -> Program[State]:
     refusal = _refuse(dependencies) or _prepare(launch, run, named)
-    yield from _begin(launch, run, upstream, runs=refusal is None)
+    yield from _begin(launch, run, ids_of(dependencies), runs=refusal is None)
     if refusal is not None:
         return (yield from _end(launch, run, refusal))
     if run.strict:
@@ -112,6 +125,15 @@ def flow_life(launch: Launch) -> Program[State]:
         if watch is not None:
             watch()
     return (yield from _end(launch, run, state))
+
+
+def _leave(launch: Launch, run: FlowRunContext, interruption: BaseException) -> None:
+    """See that a run which was struck while it said how it ended has said so: nobody else will."""
+    if run.begun and not run.seen_last(state_after(run, interruption).as_run_state()):
+        run.repeat_last_words()
+    launch.services.unfinished.discard(run.id)
+    if run.parent is not None:
+        run.parent.children.discard(run)
 
 
 def _make_run(launch: Launch) -> FlowRunContext:
@@ -186,7 +208,7 @@ def _recall_subflow(launch: Launch) -> Program[State | None]:
 def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str], *, runs: bool) -> Program[None]:
     """Have the run recorded: RUNNING, or PENDING if its code is not to run."""
     services = run.services
-    run.started_at = services.clock.now_us()
+    run.started_at, run.begun = services.clock.now_us(), True
     if launch.taken is not None:
         services.unfinished.add(run.id)
         services.journal.limits = launch.taken.limits
@@ -208,7 +230,7 @@ def _begin(launch: Launch, run: FlowRunContext, upstream: Sequence[str], *, runs
             tags=sorted(run.tags),
             state=None if runs else RunState(StateType.PENDING, "Pending", run.started_at),
         )
-        begun: RunTaken = yield Block(lambda: services.orchestrator.ask(request, services.principal))
+        begun: RunTaken = yield Block(lambda: services.orchestrator.ask(request, services.principal), whole=True)
         services.unfinished.add(run.id)
         services.journal.limits = begun.limits
         return
@@ -250,23 +272,24 @@ def list_recorded(services: Services, run_id: RunId) -> dict[str, RecordedCall]:
 
 def _see_subflow(run: FlowRunContext, parameters: Any, upstream: Sequence[str]) -> None:
     parent = run.parent
-    run.services.journal.record(
-        FlowSeen(
-            run.id,
-            run.epoch,
-            run.flow.name,
-            run.name,
-            run.flow.version,
-            parameters,
-            None if parent is None else parent.id,
-            None if run.parent_call is None else run.parent_call.id,
-            run.created_at,
-            sorted(run.tags),
-            run.code_version,
-            run.entrypoint,
-            list(upstream) or None,
-        )
+    seen = FlowSeen(
+        run.id,
+        run.epoch,
+        run.flow.name,
+        run.name,
+        run.flow.version,
+        parameters,
+        None if parent is None else parent.id,
+        None if run.parent_call is None else run.parent_call.id,
+        run.created_at,
+        sorted(run.tags),
+        run.code_version,
+        run.entrypoint,
+        list(upstream) or None,
     )
+    with run.lock:
+        if not run.ended:  # who gave it up has said how it ended, and to nobody, for it had not begun
+            run.services.journal.record(seen)
 
 
 # ---- Attempts ----
@@ -346,7 +369,7 @@ def _take_next_epoch(run: FlowRunContext) -> Program[tuple[int, dict[str, Record
             state_name="Retrying",
             code_version=run.code_version,
         )
-        taken = yield Block(lambda: services.orchestrator.ask(request, services.principal))
+        taken = yield Block(lambda: services.orchestrator.ask(request, services.principal), whole=True)
         epoch = taken.run.epoch
     recorded = yield Block(lambda: list_recorded(services, run.id))
     return epoch, recorded
@@ -360,6 +383,7 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     services = run.services
     if run.ended:  # it was given up, and that was said
         return state
+    run.ending = True
     if state.type is StateType.COMPLETED and state.name != "Skipped":
         yield from _remember(run, state)
     state.run_id, state.run_name, state.timestamp = run.id, run.name, services.clock.now_us()

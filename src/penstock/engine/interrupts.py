@@ -160,7 +160,8 @@ class _MainThread:
         self.deadlines: list[tuple[float, object]] = []
         """When whose time is up, the outermost call first."""
         self.before_alarms: Any = None
-        self.accepting = 0
+        self.accepting: list[object] = []
+        """The flows that run here, in the order in which they began."""
         self.before_interrupts: Any = None
         self.pending: tuple[type[Interrupted], object] | None = None
         self.guard = threading.Lock()
@@ -233,16 +234,18 @@ class _MainThread:
         if main is not None:
             signal.pthread_kill(main, signal.SIGUSR1)
 
-    def accept(self) -> None:
+    def accept(self, flow: object) -> None:
         """A flow begins here; several may run at once on a loop."""
-        if self.accepting == 0:
+        if not self.accepting:
             self.before_interrupts = _set_handler(signal.SIGUSR1, self.on_interrupt)
-        self.accepting += 1
+        self.accepting.append(flow)
 
-    def refuse(self) -> None:
+    def refuse(self, flow: object, *, with_later: bool) -> None:
         """A flow has ended here; after the last one nobody is interrupted any more."""
         with self.guard:
-            self.accepting -= 1
+            if flow in self.accepting:
+                place = self.accepting.index(flow)
+                del self.accepting[place : None if with_later else place + 1]
             if self.accepting:
                 return
             self.pending = None
@@ -271,17 +274,24 @@ def _set_handler(number: signal.Signals, handler: Any) -> Any:
 
 
 class accept_interrupts:
-    """On the main thread, while a flow runs there: let `interrupt_main` end user code."""
+    """On the main thread, while a flow runs there: let `interrupt_main` end user code.
+
+    With `whole` the flow holds the thread until it ends, and with it ends all that began meanwhile: one that was struck
+    while it began, or ended, may not have said so.
+    """
+
+    def __init__(self, *, whole: bool = False):
+        self._whole = whole
 
     def __enter__(self) -> "accept_interrupts":
         self._entered = is_main_thread()
         if self._entered:
-            _MAIN.accept()
+            _MAIN.accept(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._entered:
-            _MAIN.refuse()
+            _MAIN.refuse(self, with_later=self._whole)
 
 
 def call_within(seconds: float, function: Callable[[], Any], *, what: str, owner: str) -> Any:
@@ -308,7 +318,7 @@ def _call_with_alarm(seconds: float, function: Callable[[], Any]) -> Any:
     try:
         try:
             _MAIN.begin(seconds, owner)
-            return function()
+            return copy_context().run(function)  # what it set of context variables may be left if it is struck
         finally:
             _MAIN.end(owner)
     except TimeIsUp as interruption:
@@ -351,6 +361,7 @@ def _call_in_thread(seconds: float, function: Callable[[], Any], what: str) -> A
         _interrupt(thread, type(interruption) if isinstance(interruption, Interrupted) else CancelNow)
         raise
     if not in_time:
+        given_up.append(TimeIsUp())  # it may not have begun yet: then it does not
         _interrupt(thread, TimeIsUp)
         raise _OutOfTime
     succeeded, value = outcome[0]

@@ -124,9 +124,13 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Do something that may take a while (a database, a file) off the loop; in a thread of its own if async."""
+    """Do something that may take a while (a database, a file) off the loop; in a thread of its own if async.
+
+    What others may know of once it has begun is waited for as a `whole`, also by a coroutine that is cancelled meanwhile.
+    """
 
     action: Callable[[], Any]
+    whole: bool = False
 
     def perform(self) -> Any:
         return self.action()
@@ -134,7 +138,16 @@ class Block:
     async def perform_async(self) -> Any:
         import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
 
-        return await asyncio.to_thread(self.action)
+        if not self.whole:
+            return await asyncio.to_thread(self.action)
+        work = asyncio.ensure_future(asyncio.to_thread(self.action))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait({work})
+            if not work.cancelled():
+                work.exception()  # which nobody asks for any more
+            raise
 
 
 @dataclass(frozen=True, slots=True)

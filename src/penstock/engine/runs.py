@@ -61,7 +61,10 @@ class FlowRunContext:
         "runner",
         "outstanding",
         "going_on",
+        "begun",
+        "ending",
         "ended",
+        "last_words",
         "producers",
         "subflow_epochs",
         "children",
@@ -102,8 +105,12 @@ class FlowRunContext:
             flow.log_prints if flow.log_prints is not None else (parent.log_prints if parent else settings.log_prints)
         )
         self.children: set[FlowRunContext] = set()
+        self.begun = self.ending = False
+        """Somebody may know of it; how it ended is known, and is being said."""
         self.ended = False
         """Its end is claimed; what it says from then on is refused."""
+        self.last_words: tuple[RunState, str | None] | None = None
+        """How it ended, until that is surely journaled."""
         self.cancelled = Flag()
         self.cancel_message: str | None = None
         self.superseded = False
@@ -189,18 +196,26 @@ class FlowRunContext:
 
     def seen(self, state: RunState, *, result: str | None = None) -> None:
         """Journal that this run moved."""
-        if self.ended:
-            return
-        self._say(state, result)
+        with self.lock:
+            if not self.ended:
+                self._say(state, result)
 
     def seen_last(self, state: RunState, *, result: str | None = None) -> bool:
         """Journal how this run ended; false if that was said before: by itself, or by whoever gave it up."""
         with self.lock:
             if self.ended:
                 return False
-            self.ended = True
-        self._say(state, result)
+            self.ended, self.last_words = True, (state, result)
+            self._say(state, result)
+            self.last_words = None
         return True
+
+    def repeat_last_words(self) -> None:
+        """Say the end again if its thread was struck before it knew that it was journaled: it may be said twice."""
+        with self.lock:
+            words, self.last_words = self.last_words, None
+            if words is not None:
+                self._say(*words)
 
     def _say(self, state: RunState, result: str | None) -> None:
         message = None if state.message is None else state.message[:STATE_MESSAGE_CHARACTERS_MAX]

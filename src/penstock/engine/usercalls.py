@@ -3,7 +3,7 @@
 import builtins
 import sys
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from io import StringIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -104,16 +104,16 @@ class CallFlow:
     def _call(self) -> Any:
         stop = self.run.stop = Stopper()
         try:
-            tokens = current_flow_run.set(self.run), current_task_run.set(None)
-            try:
-                return self.run.flow.fn(*self.args, **self.kwargs)
-            finally:
-                current_flow_run.reset(tokens[0])
-                current_task_run.reset(tokens[1])
+            return copy_context().run(self._call_inside)  # which is left in one step, wherever the function is struck
         finally:
             self.run.stop = None
             stop.is_open = False
             stop.close()
+
+    def _call_inside(self) -> Any:
+        current_flow_run.set(self.run)
+        current_task_run.set(None)
+        return self.run.flow.fn(*self.args, **self.kwargs)
 
     async def _call_async(self) -> Any:
         stop = self.run.stop = CoroutineStopper()

@@ -14,6 +14,7 @@ import os
 import shutil
 from binascii import crc32
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
@@ -46,6 +47,7 @@ class FolderResultStore:
         self._writer = writer
         self._strict = strict
         self._packs: dict[str, AppendFile] = {}
+        self._numbers = count()
         self._lock = Lock()
 
     def put(self, value: Any, *, run_id: str, serializer: str | None = None, key: str | None = None) -> str:
@@ -174,10 +176,9 @@ class FolderResultStore:
             self._packs.pop(oldest).close()
         folder = self.root / "runs" / run_id
         _make_folder(folder)
-        for n in range(1_000_000):
-            path = folder / f"{self._writer[-12:]}-{n}.pack"
-            if not path.exists():
-                break
+        path = folder / f"{self._writer[-12:]}-{next(self._numbers)}.pack"
+        while path.exists():  # of a store before this one with the same writer
+            path = path.with_stem(f"{self._writer[-12:]}-{next(self._numbers)}")
         pack = self._packs[run_id] = AppendFile(path)
         if self._strict:
             _sync_name(path)

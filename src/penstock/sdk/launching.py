@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from penstock.core.errors import RunNotResumable
@@ -122,8 +123,7 @@ def code_version_of(fn: Callable[..., Any]) -> str | None:
     if code is None or not os.path.isfile(code.co_filename):
         return None
     try:
-        with open(code.co_filename, "rb") as file:
-            return blake2b(file.read(), digest_size=8).hexdigest()
+        return blake2b(Path(code.co_filename).read_bytes(), digest_size=8).hexdigest()
     except OSError:
         return None
 
@@ -147,7 +147,7 @@ def _drive(launch: Launch, *, return_state: bool) -> Any:
         return _iterate(launch)
     if kind is Kind.ASYNC_GENERATOR:
         return _iterate_async(launch)
-    with accept_interrupts():
+    with accept_interrupts(whole=True):
         state = drive(flow_life(launch))
     return state if return_state else state.result()
 
