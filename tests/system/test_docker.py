@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,11 +16,12 @@ from typing import Any
 import docker
 import pytest
 
+from penstock.core.errors import RequestInvalid
 from penstock.core.ids import RunId
 from penstock.core.run_tokens import PREFIX
 from penstock.integrations.docker import DockerInfrastructure
 from penstock.integrations.docker.engines import EngineUnavailable
-from penstock.integrations.docker.jobs import RUN_LABEL
+from penstock.integrations.docker.jobs import RUN_LABEL, TARGET_LABEL
 from penstock.integrations.docker.orphans import OrphanWatch
 from penstock.ports import CancelFlowRun, FlowRun, GetFlowRun, ListFlowRuns, ListLogs, ListTaskRuns
 from penstock.scheduling import DeploymentSpec, GetRunRequest, RequestRun, SaveDeployment
@@ -45,6 +47,7 @@ class Yard:
     engine: docker.DockerClient
     ledger: Path
     flows: Path
+    target: str
     workers: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
@@ -110,11 +113,10 @@ class Yard:
             asked.append((run_id, claim))
             return self.over[0] if self.over else None
 
-        settings = load_settings()
         watching = OrphanWatch(
             self.engine,
-            settings.journals_path,
-            target=wiring.target_of(settings),
+            load_settings().journals_path,
+            target=self.target,
             why_over=why_over,
             mine=lambda name: False,
             look_seconds=0.1,
@@ -128,7 +130,8 @@ class Yard:
             worker.stop()
             worker.stop()
             thread.join(60)
-        for container in self.engine.containers.list(all=True, ignore_removed=True):
+        mine = {"label": f"{TARGET_LABEL}={self.target}"}  # other tests have theirs on the same engine
+        for container in self.engine.containers.list(all=True, ignore_removed=True, filters=mine):
             with contextlib.suppress(docker.errors.APIError):  # it is on its way already
                 container.remove(force=True)
 
@@ -152,7 +155,8 @@ def make_yard(
             if above.is_relative_to("/tmp"):
                 above.chmod(above.stat().st_mode | 0o011)
         shutil.copy(PROGRAMS / "container_flows.py", flows)
-        yard = Yard(penstock_image, docker_engine.client, ledger, flows)
+        target = wiring.target_of(load_settings())
+        yard = Yard(penstock_image, docker_engine.client, ledger, flows, target)
         made.append(yard)
         yard.ask(SaveWorkPool(name=POOL, type="docker"))
         return yard
@@ -250,9 +254,10 @@ def test_what_cannot_begin_fails_and_says_why(yard: Yard) -> None:
         "127.0.0.1:9/nowhere": {"image": "127.0.0.1:9/nowhere:1"},
         "no-such-program": {"command": ["no-such-program"]},
         "no-such-network": {"networks": ["no-such-network"]},
-        "cpus": {"cpus": "many"},
     }
     runs = {why: yard.request("hello", **variables) for why, variables in cases.items()}
+    with pytest.raises(RequestInvalid):
+        yard.deploy("hello", cpus="many")
     for why, run_id in runs.items():
         run = yard.settled(run_id)
         assert "Failed" == run.state.name
@@ -275,6 +280,38 @@ def test_cancelling_runs_hooks_and_ends_the_container(yard: Yard) -> None:
     assert "Cancelled" == yard.settled(run_id).state.name
     yard.wait_for("hook Cancelled")
     until(lambda: not yard.containers(run_id), "the container's removal")
+
+
+def test_a_run_whose_image_never_comes_can_be_cancelled(yard: Yard) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as registry:  # takes calls, and answers none
+        yard.work()
+        run_id = yard.request(
+            "hello", image=f"127.0.0.1:{registry.getsockname()[1]}/slow:1", image_pull_policy="always"
+        )
+        registry.accept()
+        yard.ask(CancelFlowRun(id=RunId(run_id)))
+        assert "Cancelled" == yard.settled(run_id).state.name
+    assert [] == yard.containers(run_id)
+
+
+def test_a_container_stays_until_all_is_told(make_yard: Callable[..., Yard], tmp_path: Path) -> None:
+    with start_server(tmp_path / "server", PENSTOCK_API_KEY=KEY, PENSTOCK_SERVER_HOST="0.0.0.0") as url:
+        port = port_of(url)
+        yard = make_yard(PENSTOCK_API_URL=f"http://127.0.0.1:{port}/api", PENSTOCK_API_KEY=KEY)
+        run_id = yard.request("patient")
+        [claimed] = yard.ask(ClaimRuns(worker=WorkerHello(name="a", work_pool=POOL, host="here", pid=1, version="1")))
+        handle = DockerInfrastructure().start(claimed)
+        yard.wait_for("patient")
+    (yard.ledger / "go").touch()
+    yard.wait_for("double 5")
+    [container] = yard.containers(run_id)
+    until(lambda: b"Finished in state Completed" in container.logs(), "the end of the flow")
+    assert handle.poll() is None  # the server is away
+    with start_server(tmp_path / "server", port, PENSTOCK_API_KEY=KEY, PENSTOCK_SERVER_HOST="0.0.0.0"):
+        run = yard.ended(run_id)
+        assert ("Completed", {"COMPLETED": 1}) == (run.state.name, dict(run.task_counts))
+        ending = until(handle.poll, "the container's end")
+        assert 0 == ending.code
 
 
 def test_a_container_outlives_its_worker(yard: Yard, tmp_path: Path) -> None:

@@ -178,10 +178,10 @@ def sweep_dead_writers() -> list[str]:
     return sweep(settings.journals_path, open_orchestrator(settings), target=target_of(settings))
 
 
-def flush() -> None:
-    """Wait until everything that this process recorded is in the store."""
+def flush(*, patience_seconds: float = 0.0) -> None:
+    """Wait until everything that this process recorded is in the store, which may be away for so long."""
     if _process.services is not None:
-        _process.services.journal.flush()
+        _process.services.journal.flush(patience_seconds=patience_seconds)
 
 
 def shut_down() -> None:

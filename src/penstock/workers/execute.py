@@ -8,6 +8,7 @@ then on this is a process as any that runs flows: it has its own journal, and sa
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -32,7 +33,13 @@ from penstock.sdk import launching, wiring
 from penstock.sdk.flows import Flow
 from penstock.sdk.loading import load_flow
 from penstock.work import EndClaim
-from penstock.workers.infrastructure import CLAIM_VARIABLE, FOLDER_VARIABLE, REFUSED_CODE, RUN_VARIABLE
+from penstock.workers.infrastructure import (
+    CLAIM_VARIABLE,
+    FLEETING_VARIABLE,
+    FOLDER_VARIABLE,
+    REFUSED_CODE,
+    RUN_VARIABLE,
+)
 from penstock.workers.printing import outlive_reader
 
 PRINTED = "penstock.process"
@@ -70,8 +77,10 @@ def main() -> int:
         sys.stderr.write(f"{RUN_VARIABLE} and {CLAIM_VARIABLE} are to say which run, and by which claim.\n")
         return 2
     outlive_reader()
+    fleeting = os.environ.pop(FLEETING_VARIABLE, "") == "1"
     job = find_job(parse_id(run_id), int(claim))
-    return run_job(job, load(job.spec, working_dir=os.environ.pop(FOLDER_VARIABLE, None)))
+    loaded = load(job.spec, working_dir=os.environ.pop(FOLDER_VARIABLE, None))
+    return run_job(job, loaded, fleeting=fleeting)
 
 
 def find_job(run_id: str, claim: int) -> Job:
@@ -128,14 +137,20 @@ def _go_there(spec: DeploymentSpec, working_dir: str | None) -> str:
     return prepared.entrypoint
 
 
-def run_job(job: Job, loaded: Loaded, *, keep: bool = False) -> int:
-    """Take the run and bring it to its end; answers the exit code. With `keep` the process has further runs to come."""
+def run_job(job: Job, loaded: Loaded, *, keep: bool = False, fleeting: bool = False) -> int:
+    """Take the run and bring it to its end; answers the exit code.
+
+    With `keep` the process has further runs to come. A `fleeting` one leaves no disk behind, and stays until all is told.
+    """
     try:
         if loaded.flow is None:
             return _give_up(job, loaded)
         with _terminable(job.run.id):
             return _run(job, loaded.flow, loaded)
     finally:
+        if fleeting:
+            with contextlib.suppress(PenstockError):  # the server will not have it: it is told of as this closes
+                wiring.flush(patience_seconds=math.inf)
         if not keep:
             wiring.shut_down()
 

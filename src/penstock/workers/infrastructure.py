@@ -24,6 +24,8 @@ OURS: Mapping[str, str] = MappingProxyType(
 RUN_VARIABLE, CLAIM_VARIABLE = "PENSTOCK_FLOW_RUN_ID", "PENSTOCK_FLOW_RUN_CLAIM"
 FOLDER_VARIABLE = "PENSTOCK_FLOW_RUN_FOLDER"
 """What the process of a run is told by its environment."""
+FLEETING_VARIABLE = "PENSTOCK_FLOW_RUN_FLEETING"
+"""Set where the process's disk goes with it: it stays until all that it recorded is with the server."""
 
 REFUSED_CODE = 75
 """The exit code of a process whose claim did not hold any more: it did nothing, and there is nothing to say."""

@@ -46,16 +46,15 @@ class ContainerHandle:
         self._signal("SIGTERM")
 
     def kill(self) -> None:
-        """End it, whatever it does; one whose image is still being fetched is not waited for."""
+        """End it, whatever it does."""
         self._signal("SIGKILL")
-        with self._lock:
-            if self._container is None and self._ending is None:
-                self._ending = _never("it was told to end before its container was made")
 
     def _signal(self, name: str) -> None:
         with self._lock:
             self._stopped = True
             container = self._container
+            if container is None and self._ending is None:  # an image that is being fetched is not waited for
+                self._ending = _never("it was told to end before its container was made")
         if container is not None:
             # In a thread: an engine that does not answer keeps nobody waiting.
             threading.Thread(target=_send, args=(container, name), name="penstock-signal", daemon=True).start()
@@ -119,8 +118,7 @@ class ContainerHandle:
             message = f"Container {container.name} is gone: somebody removed it, or its engine's data went."
             return Ending(None, message, output.text(), host=container.name)
         ending = Ending(code, self._explain(container, code), output.text(), host=container.name)
-        if not ending.is_clean:
-            save_journals(container, self._journals, target=self._wanted.target)
+        save_journals(container, self._journals, target=self._wanted.target)
         if self._wanted.auto_remove:
             remove(container)
         return ending

@@ -18,7 +18,7 @@ from penstock.integrations.docker.engines import is_elsewhere
 from penstock.integrations.docker.networks import Network, plan_network
 from penstock.settings import PREFIX, Settings
 from penstock.work import ClaimedRun
-from penstock.workers.infrastructure import CLAIM_VARIABLE, RUN_VARIABLE
+from penstock.workers.infrastructure import CLAIM_VARIABLE, FLEETING_VARIABLE, FOLDER_VARIABLE, RUN_VARIABLE
 
 IMAGE = "penstock"
 NAME_CHARACTERS_MAX = 63
@@ -53,11 +53,12 @@ def describe_container(
     network = plan_network(client, job, url)
     environment, mounts, user = _within(client, claimed, settings, network)
     name = name_of(claimed)
+    folder = {FOLDER_VARIABLE: job["working_dir"]} if job.get("working_dir") else {}
     options: dict[str, Any] = {
         "name": name,
         "hostname": name,
         "command": list(job.get("command") or ()) or None,
-        "environment": {**environment, **_texts(job.get("env"))},
+        "environment": {**environment, **folder, **_texts(job.get("env"))},
         "volumes": [*mounts, *(job.get("volumes") or ())],
         "labels": {**_texts(job.get("labels")), **labels_of(claimed, job, target)},
         "extra_hosts": dict(network.extra_hosts),
@@ -120,7 +121,7 @@ def _within(
         f"{PREFIX}WORKSPACE": settings.workspace,
     }
     if settings.api_url:
-        told[f"{PREFIX}API_URL"] = network.address(settings.api_url)
+        told |= {f"{PREFIX}API_URL": network.address(settings.api_url), FLEETING_VARIABLE: "1"}
         if claimed.token is not None:
             told[f"{PREFIX}API_KEY"] = claimed.token
         return told, [], None
