@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.core.ids import RunId
 from penstock.core.keys import digest
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.ports import BeginFlowRun, FindCancellations, GetFlowRun, ListFlowRuns
@@ -86,6 +87,18 @@ def test_a_server_that_starts_listens_for_a_lease_before_it_judges(teller: Telle
     assert 0 == unit.run_once()
     clock.move(seconds=2)
     assert 1 == unit.run_once()
+
+
+def test_a_run_whose_process_is_heard_of_again_runs(teller: Teller, clock: FakeClock) -> None:
+    unit = SilentWriters(teller.orchestrator, clock, listening_since=0)
+    run_id = RunId(begin_leased(teller))
+    clock.move(seconds=100)
+    unit.run_once()
+    assert ("CRASHED", "lease_expired") == (teller.run(run_id).state.type, teller.run(run_id).state.reason)
+    teller.ask(FindCancellations(run_ids=[run_id], writer_id=teller.id))
+    assert ("RUNNING", None) == (teller.run(run_id).state.type, teller.run(run_id).ended_at)
+    teller.end(run_id)
+    assert "COMPLETED" == teller.run(run_id).state.type
 
 
 def test_a_crash_that_was_only_presumed_is_taken_back_by_what_the_process_says(

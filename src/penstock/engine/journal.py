@@ -78,6 +78,7 @@ class Journal:
         self._principal = principal
         self._on_failure = on_failure
         self._lease_seconds = lease_seconds
+        self._retry_seconds_max = min(INGEST_RETRY_SECONDS_MAX, (lease_seconds or INGEST_RETRY_SECONDS_MAX * 6) / 6)
         self._lock = threading.Lock()
         self._file = _create(self.path)
         self._append_header(target)
@@ -283,7 +284,7 @@ class Journal:
             except PenstockError as error:
                 self._report(error)
                 self._linger(delay)
-                delay = min(delay * 2, INGEST_RETRY_SECONDS_MAX)
+                delay = min(delay * 2, self._retry_seconds_max)  # a server that is back hears of us within the lease
             except BaseException as error:  # a bug of ours must neither hang nor lose: say it, keep the file
                 self._report(JournalError(f"{self.path} could not be ingested: {error!r}"))
                 self._linger(INGEST_RETRY_SECONDS_MAX)

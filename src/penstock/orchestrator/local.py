@@ -88,7 +88,7 @@ class LocalOrchestrator:
         if request.writer_id is not None:
             now = self._store.now_us()
             if now > self._renew_at.get(request.writer_id, 0):
-                length = leases.renew_lease(self._store, request.writer_id, by.workspace)
+                length = leases.renew_lease(self._store, request.writer_id, by.workspace, request.run_ids)
                 if len(self._renew_at) > WRITERS_KEPT:
                     self._renew_at.clear()
                 self._renew_at[request.writer_id] = now + length // 4

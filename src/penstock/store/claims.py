@@ -297,6 +297,12 @@ def take_claim(transaction: Transaction, run_seq: int, claim: int) -> bool:
     return transaction.connection.execute(update(run_request).where(mine).values(lease_until=None)).rowcount == 1
 
 
+def hold_again(transaction: Transaction, run_seq: int) -> None:
+    """A run that was presumed crashed runs after all, and holds its slot."""
+    over = and_(a.flow_run_seq == run_seq, a.status == DONE)
+    transaction.connection.execute(update(run_request).where(over).values(status=CLAIMED))
+
+
 def withdraw(transaction: Transaction, run_seq: int) -> None:
     """A run that waited for a worker is somebody's, or nobody's, by now."""
     waits = or_(IS_WAITING, a.status == "suspended")

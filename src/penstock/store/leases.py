@@ -7,7 +7,7 @@ from sqlalchemy import and_, select, update
 from penstock.core.ids import RunId
 from penstock.ports import ReapLeases
 from penstock.store.database import Store
-from penstock.store.moves import mark_crashed
+from penstock.store.moves import mark_crashed, revive
 from penstock.store.tables import flow_run, workspace, writer
 from penstock.store.writers import held_by
 
@@ -18,18 +18,19 @@ WRITERS_PER_PASS = 200
 w = writer.c
 
 
-def renew_lease(store: Store, writer_id: str, workspace_name: str) -> int:
-    """Something was heard of a writer that has a lease; answers the lease's length in microseconds, 0 if it has none."""
+def renew_lease(store: Store, writer_id: str, workspace_name: str, run_ids: Sequence[RunId]) -> int:
+    """A writer that has a lease was heard of, and runs these; answers the lease's length in microseconds, 0 if it has none."""
     with store.write() as transaction:
-        workspace_id, now = store.workspace_id(transaction.connection, workspace_name), transaction.now_us()
+        connection, now = transaction.connection, transaction.now_us()
+        workspace_id = store.workspace_id(connection, workspace_name)
         leased = and_(w.workspace_id == workspace_id, w.id == writer_id, w.lease_until.is_not(None))
-        renewed = (
-            update(writer)
-            .where(leased)
-            .values(lease_until=now + w.lease_until - w.seen_at, seen_at=now)
-            .returning(w.lease_until - w.seen_at)
-        )
-        return int(transaction.connection.execute(renewed).scalar() or 0)
+        row = connection.execute(select(w.seq, w.lease_until, w.seen_at).where(leased).with_for_update()).one_or_none()
+        if row is None:
+            return 0
+        length: int = row.lease_until - row.seen_at
+        connection.execute(update(writer).where(w.seq == row.seq).values(lease_until=now + length, seen_at=now))
+        revive(store, transaction, workspace_id, row.seq, run_ids)
+        return length
 
 
 def find_lease(store: Store, writer_id: str, workspace_name: str) -> bool | None:

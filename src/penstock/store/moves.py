@@ -188,7 +188,8 @@ def mark_crashed(
         if writer_seq is None:
             return ()
         now = transaction.now_us()
-        crash = RunState.of("Crashed", at=now, reason=Reason.PROCESS_DIED, message=message)
+        reason = Reason.LEASE_EXPIRED if silent else Reason.PROCESS_DIED
+        crash = RunState.of("Crashed", at=now, reason=reason, message=message)
         cancel = RunState.of("Cancelled", at=now, reason=Reason.CANCEL_REQUESTED, message=message)
         held = (
             connection.execute(select(r.id).where(held_by(writer_seq)).order_by(r.seq).with_for_update())
@@ -209,6 +210,26 @@ def mark_crashed(
 
                     after_crash(transaction, workspace_id, run_id, actor=actor)
     return crashed
+
+
+def revive(store: Store, transaction: Transaction, workspace_id: int, writer_seq: int, run_ids: Sequence[str]) -> None:
+    """A process was heard of again: of its runs, those that were presumed crashed for its silence run."""
+    presumed = and_(
+        r.workspace_id == workspace_id,
+        r.id.in_(run_ids),
+        r.writer_seq == writer_seq,
+        r.state_type == StateType.CRASHED.value,
+        r.state_reason == Reason.LEASE_EXPIRED.value,
+    )
+    for run_id in transaction.connection.execute(select(r.id).where(presumed).with_for_update()).scalars().all():
+        gathered = gather_in(store, transaction.connection, workspace_id, run_id)
+        if gathered is not None:
+            state = RunState.of("Running", at=gathered.now, message="Its process was only cut off.")
+            write_move(transaction, workspace_id, gathered, state, actor="", ended_at=None)
+            if gathered.deployment is not None:
+                from penstock.store.claims import hold_again  # lazy: only for runs that were asked for
+
+                hold_again(transaction, gathered.seq)
 
 
 def settle_tasks(transaction: Transaction, run_seq: int, *, at: int, message: str) -> None:
