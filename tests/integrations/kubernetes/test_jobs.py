@@ -72,6 +72,7 @@ def test_a_run_becomes_a_job_that_says_which_run_it_is(mill: Mill, cluster: Fake
         "TZ": "Europe/Berlin",
         "PENSTOCK_FLOW_RUN_ID": claimed.run.id,
         "PENSTOCK_FLOW_RUN_CLAIM": "1",
+        "PENSTOCK_FLOW_RUN_FLEETING": "1",
     }
     spec = job["spec"]
     assert (0, 3600, 900) == (spec["backoffLimit"], spec["ttlSecondsAfterFinished"], spec["activeDeadlineSeconds"])

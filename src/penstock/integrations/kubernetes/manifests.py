@@ -14,7 +14,7 @@ from penstock.core.errors import RequestInvalid
 from penstock.ports import DEFAULT_WORKSPACE
 from penstock.settings import Settings
 from penstock.work import ClaimedRun
-from penstock.workers.infrastructure import CLAIM_VARIABLE, RUN_VARIABLE
+from penstock.workers.infrastructure import CLAIM_VARIABLE, FLEETING_VARIABLE, RUN_VARIABLE
 
 PREFIX = "penstock.dev/"
 RUN_LABEL, CLAIM_LABEL = f"{PREFIX}flow-run-id", f"{PREFIX}claim"
@@ -122,7 +122,7 @@ def set_environment(
     given = container.get("env") or {}
     listed = [dict(one) for one in given] if isinstance(given, list) else [_variable(*one) for one in given.items()]
     known = {one.get("name") for one in listed}
-    ours = {RUN_VARIABLE: claimed.run.id, CLAIM_VARIABLE: str(claimed.request.claim)}
+    ours = {RUN_VARIABLE: claimed.run.id, CLAIM_VARIABLE: str(claimed.request.claim), FLEETING_VARIABLE: "1"}
     elsewhere = bool(container.get("envFrom")) and not is_reachable(settings.api_url)  # a Secret of theirs may say it
     if not known & {API_URL_VARIABLE, OTHER_DATABASE_VARIABLE} and not elsewhere:
         ours[API_URL_VARIABLE] = address_for_pods(settings)
