@@ -49,7 +49,9 @@ def test_names_that_the_server_is_not_known_by_are_refused(served: Served, host:
     assert 403 == served.http.get("/api/health", headers={"Host": host}).status_code
 
 
-@pytest.mark.parametrize("host", ["localhost:4200", "127.0.0.1", "[::1]:4200", "penstock.localhost"])
+@pytest.mark.parametrize(
+    "host", ["localhost:4200", "127.0.0.1", "[::1]:4200", "penstock.localhost", "host.docker.internal:4200"]
+)
 def test_names_of_this_machine_are_known(served: Served, host: str) -> None:
     assert 200 == served.http.get("/api/health", headers={"Host": host}).status_code
 
