@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from penstock.core.errors import QueryRefused, StoreReadOnly, StoreUnavailable
+from penstock.core.errors import QueryRefused, SettingInvalid, StoreReadOnly, StoreUnavailable
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.ports import ListEvents, ListFlowRuns, RunQuery, SetVariable
 from penstock.store import Store, open_store
@@ -123,3 +123,14 @@ def ask_after(store: Store, act: Callable[[], None]) -> None:
     with store.write() as transaction:
         act()
         transaction.connection.exec_driver_sql("SELECT 1")
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(postgres: PostgresServer) -> None:
+    """`initdb` makes such where no locale is set: in containers, for one."""
+    url = postgres.fresh_database()
+    name = make_url(url).database
+    postgres.execute(f'DROP DATABASE "{name}"')
+    postgres.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    with pytest.raises(SettingInvalid):
+        open_store(url)
+    postgres.drop_database(url)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from penstock.core.errors import MissingExtra, StoreUnavailable
+from penstock.core.errors import MissingExtra, SettingInvalid, StoreUnavailable
 from penstock.store import postgres_query
 from penstock.store.database import StatementHook, listen_to_statements
 from penstock.store.postgres_errors import translate
@@ -25,6 +25,7 @@ SCHEMA = "penstock"
 VERSION_MIN = 13
 CONNECTIONS_KEPT = 4
 CONNECTIONS_MAX = 16
+ENCODING = "UTF8"
 CONNECT_TIMEOUT_SECONDS = 10
 MAKING_LOCK = 0x50454E53
 """Advisory lock: one process makes or migrates the schema."""
@@ -189,13 +190,18 @@ class PostgresDatabase:
                 pool_size=CONNECTIONS_KEPT,
                 max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
                 pool_pre_ping=True,
-                connect_args={"application_name": "penstock", "connect_timeout": CONNECT_TIMEOUT_SECONDS},
+                connect_args={
+                    "application_name": "penstock",
+                    "client_encoding": "utf8",  # of a database in SQL_ASCII the driver gives bytes without, and fails
+                    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                },
             )
         except ImportError as error:
             raise MissingExtra("A PostgreSQL database", extra="postgres", because=error) from error
 
         @event.listens_for(engine, "connect")
         def settle_in(connection: Any, record: object) -> None:  # the driver's connection, which is optional
+            self._check_encoding(connection)
             connection.autocommit = True
             connection.execute(f"SET search_path TO {SCHEMA}")
             connection.execute("SELECT pg_advisory_lock_shared(%s)", (LIVING_LOCK,))
@@ -236,6 +242,14 @@ class PostgresDatabase:
                 self._shut_others_out(connection)
             migrate(connection, steps)
             connection.exec_driver_sql("UPDATE counter SET value = %s WHERE name = 'schema_version'", (self._version,))
+
+    def _check_encoding(self, connection: Any) -> None:  # the driver's connection
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != ENCODING:
+            raise SettingInvalid(
+                f"The database {self.location()} has the encoding {encoding}, in which not every text can be kept. "
+                f"Make one in {ENCODING}: CREATE DATABASE penstock ENCODING '{ENCODING}' TEMPLATE template0."
+            )
 
     def _shut_others_out(self, connection: Connection) -> None:
         alone = connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (LIVING_LOCK,)).scalar_one()
