@@ -4,12 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, SCREENSHOTS, Console, OpenPage
-
-AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-AXE_RUN = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+from tests.browser.axe import settle, violations
+from tests.browser.conftest import Console, OpenPage
 
 PathOf = Callable[[Console], str]
 
@@ -46,19 +44,7 @@ PAGES: dict[str, PathOf] = {
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(console: Console, open_page: OpenPage, name: str, theme: str) -> None:
     page = open_page(PAGES[name](console), theme=theme, bypass_csp=True)
-    settle(page)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}-{theme}.png", full_page=True)
-    page.add_script_tag(path=AXE)
-    found = page.evaluate(AXE_RUN)["violations"]
-    assert [] == [f"{violation['id']}: {violation['nodes'][0]['html'][:200]}" for violation in found]
-
-
-def settle(page: Page) -> None:
-    """Until everything has been asked for and drawn."""
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
-    expect(page.locator(".skeleton")).to_have_count(0)
+    assert [] == violations(page, f"{name}-{theme}")
 
 
 def test_runs_are_reached_and_opened_by_keys_alone(console: Console, open_page: OpenPage) -> None:

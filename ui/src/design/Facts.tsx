@@ -20,5 +20,5 @@ export function Pair({ name, children }: { name: string; children: ReactNode }) 
 }
 
 export const Tag = ({ children, warn = false }: { children: ReactNode; warn?: boolean }) => (
-  <span className={`inline-block max-w-48 truncate rounded px-1.5 align-middle text-xs leading-5 font-normal ${warn ? "bg-warn-soft text-warn" : "bg-sunken text-muted"}`}>{children}</span>
+  <span className={`inline-block max-w-48 truncate rounded border px-1.5 align-middle text-xs leading-4.5 font-normal ${warn ? "border-transparent bg-warn-soft text-warn" : "border-line bg-sunken text-muted"}`}>{children}</span>
 );

@@ -54,7 +54,7 @@ function Field({ name, schema, value, required, onChange, ...part }: FieldProps)
     return (
       <fieldset className="min-w-0" aria-invalid={problem !== undefined}>
         <legend className="mb-1 flex w-full items-baseline gap-2"><Name name={name} required={required} hint={shape.hint} /></legend>
-        <div className="mb-1.5">{about}</div>
+        <div className={shape.description || problem ? "mb-1.5" : ""}>{about}</div>
         <Group shape={shape} name={name} value={value} onChange={onChange} {...part} />
       </fieldset>
     );

@@ -62,8 +62,8 @@ describe("values", () => {
 });
 
 describe("what the server refuses", () => {
-  const error = new ApiError(422, "ParameterInvalid", "…", { problems: [["months[1]", "must be integer, not null", null], ["source.box.north", "must be given", null]] });
-  it("is told by the path of each value", () => expect(problemsOf(error)).toEqual({ "months[1]": "must be integer, not null", "source.box.north": "must be given" }));
+  const error = new ApiError(422, "ParameterInvalid", "…", { problems: [["months[1]", "must be integer, not null", null], ["source.box.north", "must be given", null], ["source.box", "must be at most 90 at `south`", {}]] });
+  it("is told by the path of each value", () => expect(problemsOf(error)).toEqual({ "months[1]": "must be integer, not null", "source.box.north": "must be given", "source.box.south": "must be at most 90" }));
   it("has a field, or is said above the form", () => {
     expect(["months[1]", "source.box.north", "source.box", "year"].map((path) => hasField(path, schema, schema))).toEqual([true, true, true, true]);
     expect(["$", "colour", "source.uri", "labels.a"].map((path) => hasField(path, schema, schema))).toEqual([false, false, false, false]);

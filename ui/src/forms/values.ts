@@ -93,8 +93,13 @@ export function changesOf(before: Values, after: Values): { changed: Values; pro
 export function problemsOf(error: unknown): Problems {
   const said = error instanceof ApiError ? error.facts["problems"] : undefined;
   if (!Array.isArray(said)) return {};
-  const pairs = said.flatMap((problem: unknown) => (Array.isArray(problem) && typeof problem[0] === "string" && typeof problem[1] === "string" ? [[problem[0], problem[1]] as const] : []));
-  return Object.fromEntries(pairs);
+  return Object.fromEntries(said.flatMap((problem: unknown) => {
+    if (!Array.isArray(problem) || typeof problem[0] !== "string" || typeof problem[1] !== "string") return [];
+    // Of a value that may be of several types, the place within it stands in the text.
+    const [path, text] = [problem[0], problem[1]];
+    const [, expectation, place] = /^(.*) at `([^`]+)`$/s.exec(text) ?? [];
+    return [expectation !== undefined && place !== undefined ? [place.startsWith("[") ? `${path}${place}` : within(path, place), expectation] : [path, text]];
+  }));
 }
 
 /** Whether a form of a schema has a field of this path; what has none is said above the form. */

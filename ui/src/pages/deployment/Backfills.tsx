@@ -9,7 +9,7 @@ import { Card } from "@/design/Card";
 import { Dialog } from "@/design/Dialog";
 import { Tag } from "@/design/Facts";
 import { Empty, Fault, SkeletonRows } from "@/design/Placeholder";
-import { TaskCounts } from "@/design/TaskCounts";
+import { colourOf, isFinal, lookOf, STACK_ORDER, wordOf } from "@/design/state";
 import { toast } from "@/design/toast";
 import { BackfillDialog } from "@/pages/deployment/BackfillDialog";
 import { dayTime, plural } from "@/time/format";
@@ -36,7 +36,9 @@ function BackfillItem({ backfill }: { backfill: Backfill }) {
   const [asked, setAsked] = useState(false);
   const waiting = counts["waiting"] ?? 0;
   const going = status === "running" || status === "paused";
-  const ended = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].reduce((sum, type) => sum + (counts[type] ?? 0), 0);
+  const begun = STACK_ORDER.flatMap((type) => (counts[type] ? [[type, counts[type]] as const] : []));
+  const ended = begun.reduce((sum, [type, value]) => sum + (isFinal(type) ? value : 0), 0);
+  const said = [...begun.map(([type, value]) => `${value} ${wordOf(type)}`), ...(waiting > 0 ? [`${waiting} to come`] : [])].join(", ");
   const act = (action: "pause" | "resume" | "cancel", cancelRuns = false) => move.mutate(
     { id, action, ...(action === "cancel" ? { cancel_runs: cancelRuns } : {}) },
     { onError: (error) => toast(error.message, true), onSettled: () => setAsked(false) },
@@ -49,9 +51,10 @@ function BackfillItem({ backfill }: { backfill: Backfill }) {
       </span>
       <Tag warn={status === "paused"}>{status}</Tag>
       <span className="ml-auto flex items-center gap-3">
-        <span role="progressbar" aria-label="Progress of the backfill" aria-valuemin={0} aria-valuemax={total} aria-valuenow={ended} className="w-24 max-sm:hidden"><span className="block h-1.5 overflow-hidden rounded-full bg-sunken"><span className="block h-full rounded-full bg-accent" style={{ width: `${(ended / Math.max(1, total)) * 100}%` }} /></span></span>
+        <span role="progressbar" aria-label="Progress of the backfill" aria-valuemin={0} aria-valuemax={total} aria-valuenow={ended} title={said} className="flex h-1.5 w-40 overflow-hidden rounded-full bg-sunken max-sm:hidden">
+          {begun.map(([type, value]) => <span key={type} style={{ width: `${(value / Math.max(1, total)) * 100}%`, backgroundColor: colourOf(lookOf(type)) }} />)}
+        </span>
         <span className="whitespace-nowrap">{ended} of {plural(total, "run")}</span>
-        <TaskCounts counts={Object.fromEntries(Object.entries(counts).filter(([type]) => type !== "waiting"))} what="runs" />
         {going && <><Button disabled={move.isPending} onClick={() => act(status === "paused" ? "resume" : "pause")}>{status === "paused" ? "Go on" : "Pause"}</Button><Button kind="danger" disabled={move.isPending} onClick={() => setAsked(true)}>Cancel …</Button></>}
       </span>
       <Dialog open={asked} onClose={() => setAsked(false)} title="Cancel this backfill?" description={`${plural(waiting, "run")} that it has not asked for yet will not come. What is to happen to those that are under way?`}>
