@@ -6,7 +6,9 @@ home and a namespace, in order; `make test` hands a whole page to one worker. `t
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # pytest rewrites plugins' assertions only if nobody imported
 
 pytest_plugins = [
     "tests.fixtures.docker",
+    "tests.fixtures.network",
     "tests.fixtures.objects",
     "tests.fixtures.postgres",
     "tests.fixtures.release",
@@ -36,6 +39,10 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith("PENSTOCK_") and name not in KEPT_VARIABLES]:
         del os.environ[name]
     os.environ["PENSTOCK_HOME"] = tempfile.mkdtemp(prefix="penstock-home-")
+    if (
+        threading.current_thread() is threading.main_thread()
+    ):  # whoever runs this in the background may have Ctrl-C ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure() -> None:
