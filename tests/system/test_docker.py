@@ -282,6 +282,16 @@ def test_cancelling_runs_hooks_and_ends_the_container(yard: Yard) -> None:
     until(lambda: not yard.containers(run_id), "the container's removal")
 
 
+def test_a_container_that_does_not_end_is_killed(yard: Yard) -> None:
+    yard.work()
+    run_id = yard.request("stuck", grace_seconds=0.5)
+    yard.wait_for("stuck")
+    yard.ask(CancelFlowRun(id=RunId(run_id)))
+    run = yard.settled(run_id)
+    assert "Cancelled" == run.state.name
+    until(lambda: not yard.containers(run_id), "the container's removal")
+
+
 def test_a_run_whose_image_never_comes_can_be_cancelled(yard: Yard) -> None:
     with socket.create_server(("127.0.0.1", 0)) as registry:  # takes calls, and answers none
         yard.work()

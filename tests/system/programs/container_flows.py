@@ -1,6 +1,8 @@
 """Flows that run in containers; /ledger is a folder of the test's."""
 
+import ctypes
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -77,6 +79,14 @@ def patient() -> None:
     while not (LEDGER / "go").exists():
         time.sleep(0.05)
     double(5)
+
+
+@flow
+def stuck() -> None:
+    """Hears nothing: a call that holds the interpreter."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.Signals)  # nothing ends the call early
+    note("stuck")
+    ctypes.PyDLL(None).sleep(600)
 
 
 @flow

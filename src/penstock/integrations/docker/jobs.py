@@ -119,6 +119,7 @@ def _within(
         RUN_VARIABLE: claimed.run.id,
         CLAIM_VARIABLE: str(claimed.request.claim),
         f"{PREFIX}WORKSPACE": settings.workspace,
+        f"{PREFIX}LEASE_SECONDS": f"{settings.lease_seconds:g}",  # the same for server, workers and runs
     }
     if settings.api_url:
         told |= {f"{PREFIX}API_URL": network.address(settings.api_url), FLEETING_VARIABLE: "1"}

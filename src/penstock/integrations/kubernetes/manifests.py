@@ -128,6 +128,8 @@ def set_environment(
         ours[API_URL_VARIABLE] = address_for_pods(settings)
     if settings.workspace != DEFAULT_WORKSPACE and "PENSTOCK_WORKSPACE" not in known:
         ours["PENSTOCK_WORKSPACE"] = settings.workspace
+    if settings.lease_seconds != Settings().lease_seconds and "PENSTOCK_LEASE_SECONDS" not in known:
+        ours["PENSTOCK_LEASE_SECONDS"] = f"{settings.lease_seconds:g}"  # the same for server, workers and runs
     container["env"] = [one for one in listed if one.get("name") not in ours]
     container["env"] += [_variable(name, value) for name, value in ours.items()]
     if claimed.token is None or API_KEY_VARIABLE in known:
