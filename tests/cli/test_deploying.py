@@ -47,10 +47,29 @@ def runs(cli: Cli, *arguments: str) -> list[dict[str, Any]]:
     return listed
 
 
+def test_what_is_printed_is_of_a_stable_shape(cli: Cli, project: Path, schemas: Any) -> None:
+    deploy = ("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local", "--cron", "0 5 1 * *", "--json")
+    schemas("deploy", cli.ok(*deploy).json)
+    run = cli.ok("deployment", "run", "monthly", "--json").json
+    schemas("deployment run", run)
+    for command in ("deployment ls", "schedule simulate"):
+        schemas(command, cli.ok(*command.split(), "--json").json)
+    for command in ("deployment inspect", "deployment versions", "deployment schedule ls"):
+        schemas(command, cli.ok(*command.split(), "monthly", "--json").json)
+    for command in ("flow-run inspect", "flow-run why", "flow-run inputs"):
+        schemas(command, cli.ok(*command.split(), run["name"], "--json").json)
+    span = ("--from", "2020-01-01", "--to", "2020-04-01", "--json")
+    schemas("backfill create", cli.ok("backfill", "create", "monthly", *span, "--dry-run").json)
+    made = cli.ok("backfill", "create", "monthly", *span).json
+    schemas("backfill create", made)
+    schemas("backfill ls", cli.ok("backfill", "ls", "--json").json)
+    schemas("backfill inspect", cli.ok("backfill", "inspect", made["id"], "--json").json)
+
+
 # ---- The way of it ----------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_is_asked_for_is_run_by_a_worker_with_its_parameters(cli: Cli, project: Path) -> None:
+def test_a_run_that_is_asked_for_is_run_by_a_worker_with_its_parameters(cli: Cli, project: Path, schemas: Any) -> None:
     cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local", "-p", "color=green")
     asked = cli.ok("deployment", "run", "parent/monthly", "-p", "months=[4]", "--json").json
     assert "Scheduled" == asked["state"]["name"]
@@ -58,6 +77,7 @@ def test_a_run_that_is_asked_for_is_run_by_a_worker_with_its_parameters(cli: Cli
     assert "no_worker" == reason
     work(cli)
     (run,) = runs(cli)
+    schemas("flow-run inspect", cli.ok("flow-run", "inspect", run["name"], "--json").json)
     assert ("COMPLETED", {"color": "green", "months": [4]}) == (run["state"]["type"], run["parameters"])
     assert ["green-2021-4"] == json.loads(cli.ok("result", "show", run["name"]).out)
     assert ["ended"] == [each["code"] for each in cli.ok("flow-run", "why", run["name"], "--json").json]
@@ -90,11 +110,14 @@ def test_a_failed_run_is_retried_by_a_worker(cli: Cli, project: Path) -> None:
     assert ("COMPLETED", 2) == (run["state"]["type"], run["epoch"])
 
 
-def test_a_suspended_run_goes_on_by_a_worker_with_the_answer_that_is_typed(cli: Cli, project: Path) -> None:
+def test_a_suspended_run_goes_on_by_a_worker_with_the_answer_that_is_typed(
+    cli: Cli, project: Path, schemas: Any
+) -> None:
     cli.ok("deploy", "flows.py:asking", "-n", "now", "--pool", "local")
     cli.ok("deployment", "run", "asking/now", "--name", "question")
     work(cli)
-    (asked,) = cli.ok("flow-run", "inputs", "question", "--json").json
+    (asked,) = listed = cli.ok("flow-run", "inputs", "question", "--json").json
+    schemas("flow-run inputs", listed)
     assert ("How many?", None, None) == (asked["message"], asked["answer"], asked["answered_at"])
     assert 2 == cli("flow-run", "resume", "question").code  # it asks for more than to go on
     refused = cli("flow-run", "answer", "question", "-p", "value=many")

@@ -2,10 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli
+
+
+def test_what_is_printed_is_of_a_stable_shape(cli: Cli, schemas: Any) -> None:
+    cli.ok("worker", "start", "-p", "local", "--type", "process", "--run-once")
+    schemas("work-pool ls", cli.ok("work-pool", "ls", "--json").json)
+    schemas("work-pool inspect", cli.ok("work-pool", "inspect", "local", "--json").json)
+    schemas("work-queue ls", cli.ok("work-queue", "ls", "--json").json)
+    schemas("work-queue inspect", cli.ok("work-queue", "inspect", "default", "--json").json)
+    schemas("worker ls", cli.ok("worker", "ls", "--json").json)
 
 
 def test_a_pool_is_made_changed_and_forgotten(cli: Cli) -> None:

@@ -102,9 +102,11 @@ def flow_run_details(
 
 
 def _epochs(states: Sequence[StateEntry]) -> list[Shape]:
-    """Epochs as their states tell them; an epoch that ended in a final state has an end."""
+    """Epochs as their states tell them; one that ended in a final state has an end. Before the first the run only waited."""
     epochs: dict[int, list[RunState]] = {}
     for entry in states:
+        if entry.epoch == 0:
+            continue
         epochs.setdefault(entry.epoch, []).append(entry.state)
     return [
         {

@@ -16,6 +16,7 @@ from penstock.work import POOL_TYPES, QUEUE_DEFAULT, ListWorkers
 AGENTS_POOL = "default"
 """The pool that stands for agents, which had none: see `penstock.deployments.earlier`."""
 STOPPING = "Stopping: nothing more is claimed, and what runs is waited for. Once more leaves it to itself.\n"
+LEAVING = "Leaving what runs to itself.\n"
 
 worker_options = shared_options(
     click.option(
@@ -150,8 +151,11 @@ def serve_pool(
         + ("" if run_once else " Ctrl-C stops it.")
     )
 
+    told: list[str] = []
+
     def stop() -> None:
-        os.write(2, STOPPING.encode())  # in a signal's handler, where a stream may be in the middle of writing
+        told.append(LEAVING if told else STOPPING)
+        os.write(2, told[-1].encode())  # in a signal's handler, where a stream may be in the middle of writing
         made_worker.stop()
 
     with services_beside(settings), stopped_by_signals(stop):
