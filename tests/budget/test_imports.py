@@ -50,3 +50,19 @@ def run_python(code: str) -> str:
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
+
+
+def test_looking_at_runs_loads_neither_schedules_nor_what_runs_them() -> None:
+    """Commands of a group that need more than the others are imported when they are asked for."""
+    code = (
+        "import sys\nfrom penstock.cli.main import main\nsys.argv = ['penstock', 'flow-run', 'ls', '--json']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print([name for name in sys.modules if name in ('penstock.scheduling', 'penstock.work', 'pydantic', 'jinja2')])"
+    )
+    assert "[]" == run_python(code).splitlines()[-1]
+
+
+def test_the_collector_is_as_it_was_once_modules_are_loaded() -> None:
+    flow = "from penstock import flow\n@flow\ndef f(): ...\nf()\n"
+    assert "True" == run_python(f"import gc\n{flow}print(gc.isenabled())").splitlines()[-1]
+    assert "False" == run_python(f"import gc\ngc.disable()\n{flow}print(gc.isenabled())").splitlines()[-1]

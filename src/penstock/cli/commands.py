@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from penstock.cli.exits import MEANINGS
 from penstock.cli.text import did_you_mean, find_near
+from penstock.loading import collecting_later
 
 HELP_WIDTH_MAX = 110
 
@@ -32,17 +34,24 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of commands in one module."""
+    """A group of commands in one module; those `elsewhere` (`module:attribute` by name) are imported when they are asked
+    for, so that the others start sooner."""
 
     command_class = Command
 
-    def __init__(self, *args: Any, **options: Any):
+    def __init__(self, *args: Any, elsewhere: Mapping[str, str] = MappingProxyType({}), **options: Any):
         super().__init__(*args, **options)
         self.no_args_is_help = True
+        self.elsewhere = elsewhere
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they were declared."""
-        return list(self.commands)
+        return [*self.commands, *self.elsewhere]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command, or import it."""
+        target = self.elsewhere.get(cmd_name)
+        return super().get_command(ctx, cmd_name) if target is None else load_command(target)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -68,9 +77,7 @@ class Lazy:
 
     def load(self) -> click.Command:
         """Import the command."""
-        module, _, attribute = self.target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        return load_command(self.target)
 
 
 class Overview(Group):
@@ -107,6 +114,14 @@ class Overview(Group):
         """End the help with the exit codes."""
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)).ljust(3), meaning) for code, meaning in MEANINGS.items()])
+
+
+def load_command(target: str) -> click.Command:
+    """Import a command by `module:attribute`."""
+    module, _, attribute = target.partition(":")
+    with collecting_later():
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+    return command
 
 
 def write_lines(formatter: click.HelpFormatter, title: str, lines: Iterable[str]) -> None:

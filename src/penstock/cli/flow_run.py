@@ -5,14 +5,12 @@ from collections.abc import Iterator
 import click
 
 from penstock.cli import inspection
-from penstock.cli.answers import answer, inputs, why
 from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.exits import ExitCode
 from penstock.cli.inspection import shown_ids, took
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.logs import LEVELS, LogChoice, LogTail, LogWriter, choose_task_runs, read_lines
 from penstock.cli.lookup import get_flow_run, near_flow_names
-from penstock.cli.resume import rerun, resume, retry
 from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import flow_run_shape
 from penstock.cli.states import near_states, parse_states, state_cell
@@ -22,8 +20,13 @@ from penstock.cli.watching import Watch, exit_code_of
 from penstock.core.ids import RunId, as_uuid_text
 from penstock.ports import PAGE_SIZE_MAX, CancelFlowRun, DeleteFlowRun, FlowRun, ListFlowRuns, RunFilter
 
+ELSEWHERE = {
+    **{name: f"penstock.cli.answers:{name}" for name in ("why", "inputs", "answer", "pause")},
+    **{name: f"penstock.cli.resume:{name}" for name in ("resume", "retry", "rerun")},
+}
 
-@click.group(cls=Group)
+
+@click.group(cls=Group, elsewhere=ELSEWHERE)
 def flow_run() -> None:
     """Runs of flows: list, inspect, follow, cancel, run again."""
 
@@ -285,7 +288,3 @@ def _say_what_goes(found: list[FlowRun], families: dict[RunId, list[FlowRun]]) -
         f"with {as_count(len(members) - len(found), 'subflow run')} and {as_count(tasks, 'task run')}, "
         "and their logs, artifacts and results. It cannot be undone."
     )
-
-
-for _command in (why, inputs, answer, resume, retry, rerun):
-    flow_run.add_command(_command)

@@ -10,6 +10,7 @@ from penstock.core.errors import InvalidDefinition
 from penstock.core.retries import Delays
 from penstock.engine.bindings import bind_arguments
 from penstock.engine.options import FlowOptions
+from penstock.loading import collecting_later
 from penstock.sdk.declarations import (
     check_function,
     check_hooks,
@@ -334,6 +335,6 @@ def _check_runner(runner: Any) -> Any:
 
 
 def _launching() -> Any:
-    from penstock.sdk import launching  # lazy: the engine and the store's client, 90 ms, at the first run
-
+    with collecting_later():
+        from penstock.sdk import launching  # lazy: the engine and the store's client, 90 ms, at the first run
     return launching
