@@ -25,7 +25,7 @@ def remember(call: "TaskCall", state: State, key: str | None) -> Program[State]:
     results = results_of(call)
     serializer = task.result_serializer or run.flow.result_serializer
     try:
-        if type(value) in SCALARS and key is None:
+        if type(value) in SCALARS and key is None and not getattr(results, "is_remote", False):
             state.result_reference = results.put(value, run_id=run.id, serializer=serializer)
         else:
             state.result_reference = yield Block(

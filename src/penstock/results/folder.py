@@ -25,12 +25,23 @@ from penstock.core.keys import digest
 from penstock.ports import CachedResult
 from penstock.results.encoders import Encoded, decode, encode
 
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl"})
 PACKED_BYTES_MAX = 65_536
 PACKS_OPEN_MAX = 128
 """Each holds two file descriptors; many systems allow a process 1,024."""
 NONE = "none"
 STREAM = "s:"
 """Prefix of the reference to a list of references, one for each item of a stream."""
+
+
+def is_object_store(place: str) -> bool:
+    """Tell an object store's address from a folder.
+
+    >>> is_object_store("s3://bucket/results"), is_object_store("/srv/results"), is_object_store("ftp://x")
+    (True, False, False)
+    """
+    scheme, separator, _ = place.partition("://")
+    return bool(separator) and scheme in OBJECT_STORES
 
 
 class FolderResultStore:
@@ -256,16 +267,23 @@ class FolderResultStore:
 
 
 def _read_entry(path: Path) -> CachedResult | None:
-    """An entry of the cache index, or none if it is absent or torn."""
     try:
-        entry = json.loads(path.read_bytes())
+        return parse_entry(path.read_bytes())
+    except OSError:
+        return None
+
+
+def parse_entry(data: bytes) -> CachedResult | None:
+    """An entry of the cache index, or none if it is torn."""
+    try:
+        entry = json.loads(data)
         expires = entry["expires_at"]
         return CachedResult(
             reference=str(entry["reference"]),
             created_at=int(entry["created_at"]),
             expires_at=None if expires is None else int(expires),
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

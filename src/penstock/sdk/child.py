@@ -24,7 +24,8 @@ from penstock.engine.services import Services
 from penstock.engine.states import State
 from penstock.engine.task_life import describe_error
 from penstock.engine.usercalls import CallTaskWithin
-from penstock.results.folder import FolderResultStore
+from penstock.ports import ResultStore
+from penstock.results.folder import FolderResultStore, is_object_store
 from penstock.sdk import calls
 from penstock.sdk.logging import capture_loggers
 from penstock.settings import Settings
@@ -115,17 +116,28 @@ class _Here:
     journal: RelayJournal
     defined: dict[int, Any] = field(default_factory=dict)
     stores: dict[tuple[str, bool], FolderResultStore] = field(default_factory=dict)
+    objects: dict[str, ResultStore] = field(default_factory=dict)
 
     def open_results(self, settings: Settings, storage: Any, *, strict: bool) -> Any:
         """As the owner opens them."""
         if storage is not None and not isinstance(storage, str | os.PathLike):
             return storage  # a result store of the user's own
-        place = str(settings.effective_results_path if storage is None else storage).removeprefix("file://")
+        place = str(settings.effective_results_path if storage is None else storage)
+        if is_object_store(place):
+            return self._open_objects(place)
+        place = place.removeprefix("file://")
         key = os.path.abspath(os.path.expanduser(place)), strict
         if key not in self.stores:
             writer = f"{host_name()}-{random.randbytes(6).hex()}"
             self.stores[key] = FolderResultStore(Path(key[0]), writer=writer, strict=strict)
         return self.stores[key]
+
+    def _open_objects(self, address: str) -> Any:
+        from penstock.results.objects import ObjectResultStore  # lazy: obstore, 20 ms
+
+        if address not in self.objects:
+            self.objects[address] = ObjectResultStore(address)
+        return self.objects[address]
 
 
 def _run(payload: bytes, here: _Here) -> State:

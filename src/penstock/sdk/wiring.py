@@ -28,7 +28,7 @@ from penstock.engine.retention import prune_daily
 from penstock.engine.runners.threads import ThreadPoolTaskRunner
 from penstock.engine.services import Services
 from penstock.ports import FindCancellations, FlowRun, GetFlowRun, MarkCrashed, Orchestrator, Principal, ResultStore
-from penstock.results.folder import FolderResultStore
+from penstock.results.folder import FolderResultStore, is_object_store
 from penstock.sdk.logging import capture_loggers
 from penstock.settings import Settings, load_settings
 
@@ -337,8 +337,12 @@ def _open_results(settings: Settings, storage: Any, *, strict: bool) -> ResultSt
     if storage is not None and not isinstance(storage, str | os.PathLike):
         return storage  # type: ignore[no-any-return]  # a result store of the user's own
     place = os.fspath(storage) if storage is not None else settings.effective_results_path
+    if is_object_store(str(place)):
+        return _open_objects(str(place))
     if "://" in str(place) and not str(place).startswith("file://"):
-        raise SettingInvalid(f"Results cannot be kept at {place}: name a folder.")
+        raise SettingInvalid(
+            f"Results cannot be kept at {place}: name a folder, or an address such as s3://bucket/results."
+        )
     place = os.path.abspath(os.path.expanduser(str(place).removeprefix("file://")))
     with _process.lock:
         known = _process.stores.get((place, strict))
@@ -346,6 +350,16 @@ def _open_results(settings: Settings, storage: Any, *, strict: bool) -> ResultSt
             known = _process.stores[place, strict] = FolderResultStore(
                 Path(place), writer=os.urandom(6).hex(), strict=strict
             )
+        return known
+
+
+def _open_objects(address: str) -> ResultStore:
+    from penstock.results.objects import ObjectResultStore  # lazy: obstore, 20 ms, where results are on an object store
+
+    with _process.lock:
+        known = _process.stores.get((address, False))
+        if known is None:
+            known = _process.stores[address, False] = ObjectResultStore(address)
         return known
 
 
