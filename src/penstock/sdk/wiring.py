@@ -27,6 +27,7 @@ from penstock.engine.replay import is_alive, sweep
 from penstock.engine.retention import prune_daily
 from penstock.engine.runners.threads import ThreadPoolTaskRunner
 from penstock.engine.services import Services
+from penstock.loading import collecting_later
 from penstock.ports import FindCancellations, FlowRun, GetFlowRun, MarkCrashed, Orchestrator, Principal, ResultStore
 from penstock.results.folder import FolderResultStore, is_object_store
 from penstock.sdk.logging import capture_loggers
@@ -320,8 +321,9 @@ def _open(settings: Settings) -> Orchestrator:
             wait_seconds=settings.api_wait_seconds,
             on_wait=lambda message: console.line(30, "Penstock", message),
         )
-    from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, 130 ms
-    from penstock.store import open_store  # lazy: sqlalchemy, 130 ms
+    with collecting_later():
+        from penstock.orchestrator.local import LocalOrchestrator  # lazy: sqlalchemy, 130 ms
+        from penstock.store import open_store  # lazy: sqlalchemy, 130 ms
 
     return LocalOrchestrator(open_store(settings.effective_database_url), keys=lambda: open_keys(settings))
 
