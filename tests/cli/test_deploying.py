@@ -1,12 +1,15 @@
 """`penstock deploy`, `deployment`, `flow-run` and `backfill`: from a file with flows to runs by a worker."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import SOURCE, Cli
 
 FLOWS = """
 from penstock import flow, suspend_flow_run, task
@@ -270,3 +273,30 @@ def test_a_run_whose_code_has_gone_or_broke_since_says_so(cli: Cli, project: Pat
     assert "`parent`" in messages["run-1"]
     assert "cannot be imported: OSError: no disk" in messages["run-2"]
     assert "flows3.py" in messages["run-3"]
+
+
+def test_a_run_that_waits_is_held_back_until_somebody_lets_it_go_on(cli: Cli, project: Path) -> None:
+    cli.ok("deploy", "flows.py:parent", "-n", "monthly", "--pool", "local")
+    cli.ok("deployment", "run", "monthly", "--name", "first")
+    cli.ok("deployment", "run", "monthly", "--name", "later", "--in", "1d")
+    cli.ok("flow-run", "pause", "first", "--message", "Not yet.")
+    cli.ok("flow-run", "pause", "later")
+    work(cli)
+    assert ["Suspended"] * 2 == [run["state"]["name"] for run in runs(cli)]
+    assert ["waiting_for_input"] == [each["code"] for each in cli.ok("flow-run", "why", "first", "--json").json]
+    cli.ok("flow-run", "resume", "first")
+    cli.ok("flow-run", "resume", "later")
+    work(cli)
+    states = {run["name"]: run["state"]["name"] for run in runs(cli)}
+    assert {"first": "Completed", "later": "Resuming"} == states  # whose time has not come
+    assert 1 == cli("flow-run", "pause", "first").code
+
+
+def test_a_served_flow_that_nobody_serves_says_so(cli: Cli, project: Path) -> None:
+    program = "from flows import parent\nparent.to_deployment('here').apply()\n"
+    assert (
+        0 == subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(SOURCE)}).returncode
+    )
+    run = cli.ok("deployment", "run", "parent/here", "--json").json
+    (reason,) = cli.ok("flow-run", "why", run["name"], "--json").json
+    assert ("no_worker", True) == (reason["code"], "`parent/here`" in reason["message"])

@@ -1,4 +1,4 @@
-"""`penstock flow-run why`, `inputs` and `answer`: why a run is where it is, what it asks, and answering it."""
+"""`penstock flow-run why`, `inputs`, `answer` and `pause`: why a run is where it is, what it asks, answering it, holding it back."""
 
 import json
 import shlex
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from penstock.cli.commands import Command, json_option
-from penstock.cli.lookup import get_flow_run
+from penstock.cli.lookup import find_request, get_flow_run
 from penstock.cli.running import fit_to_schema, parameter_option, parameters_option, parse_parameters
 from penstock.cli.session import Session, pass_session
 from penstock.cli.states import state_cell
@@ -15,9 +15,11 @@ from penstock.cli.tables import Cell, Column
 from penstock.cli.text import as_iso, as_local_time, parse_value
 from penstock.core.errors import Conflict
 from penstock.core.ids import as_uuid_text
+from penstock.core.states import StateType
 from penstock.ports import FlowRun
-from penstock.scheduling import AnswerRun, ExplainRun, Explanation, ListRunInputs, RunInput
+from penstock.scheduling import AnswerRun, ExplainRun, Explanation, ListRunInputs, PauseRun, RunInput
 
+WAITS = ("waiting", "claimed")
 QUESTION = click.option("--key", metavar="TEXT", help="Which question, if it asked several; the open one if left out.")
 
 
@@ -109,6 +111,40 @@ def answer(session: Session, run: str, assignments: tuple[str, ...], params: str
         return
     session.terminal.say(f"Flow run `{went_on.name}` is {went_on.state.name}.")
     session.terminal.say(f"Follow it with: penstock flow-run watch {shlex.quote(went_on.name)}", colour="bright_black")
+
+
+@click.command(
+    "pause",
+    cls=Command,
+    examples=[
+        "penstock flow-run pause brave-otter",
+        "penstock flow-run pause brave-otter --message 'not before Monday'",
+    ],
+)
+@click.argument("run")
+@click.option("--message", metavar="TEXT", help="Why; it is shown with the state.")
+@pass_session
+def pause(session: Session, run: str, message: str | None) -> None:
+    """Hold a run back that waits for a worker.
+
+    `penstock flow-run resume` lets it go on. A run that has begun is paused by its own code, with `pause_flow_run()` or
+    `suspend_flow_run()`. RUN is an id, the beginning of one, or the run's name.
+    """
+    found = get_flow_run(session, run)
+    asked = find_request(session, found)
+    if asked is None or asked.status not in WAITS or found.state.type not in (StateType.SCHEDULED, StateType.PENDING):
+        name = shlex.quote(found.name)
+        hint = "" if found.state.is_final else (
+            f" Its own code can pause it. Or stop it, and go on later from what it completed: penstock flow-run cancel {name}, "
+            f"penstock flow-run retry {name}."
+        )  # fmt: skip
+        raise Conflict(f"Run `{found.name}` is {found.state.name} and waits for no worker.{hint}")
+    number = 1 + len(session.ask(ListRunInputs(flow_run_id=found.id)))
+    said = message or "Held back by hand."
+    session.ask(PauseRun(flow_run_id=found.id, epoch=found.epoch, key=f"held-{number}", suspend=True, message=said))
+    session.terminal.say(
+        f"Flow run `{found.name}` is held back. Let it go on with: penstock flow-run resume {found.name}"
+    )
 
 
 def _open_question(session: Session, run: FlowRun, key: str | None) -> RunInput:

@@ -9,7 +9,7 @@ import click
 from penstock.cli.commands import Command
 from penstock.cli.exits import ExitCode
 from penstock.cli.logs import LogChoice, LogTail, LogWriter, read_lines
-from penstock.cli.lookup import get_flow_run
+from penstock.cli.lookup import find_request, get_flow_run
 from penstock.cli.running import (
     add_working_folder,
     execute,
@@ -23,10 +23,10 @@ from penstock.cli.running import (
 )
 from penstock.cli.session import Session, pass_session
 from penstock.cli.watching import Watch, exit_code_of
-from penstock.core.errors import NotFound, RunNotResumable
+from penstock.core.errors import RunNotResumable
 from penstock.core.states import StateType
 from penstock.ports import FlowRun, ListStates
-from penstock.scheduling import AnswerRun, GetRunRequest, ListRunInputs, RequestRun, RequeueRun, RunRequest
+from penstock.scheduling import AnswerRun, ListRunInputs, RequestRun, RequeueRun, RunRequest
 
 if TYPE_CHECKING:
     from penstock import Flow
@@ -61,7 +61,7 @@ def resume(
     A deployment's run is given to a worker, any other runs here. RUN is an id, the beginning of one, or the run's name.
     """
     found = get_flow_run(session, run)
-    asked = None if here or entrypoint else _find_request(session, found)
+    asked = None if here or entrypoint else find_request(session, found)
     if found.state.type is StateType.PAUSED:
         watched = _begin_watching(session, found, watch=watch)
         went_on = _let_go_on(session, found)
@@ -98,7 +98,7 @@ def retry(
     It stays the same run. A deployment's run is given to a worker, any other runs here. RUN is an id, the beginning of one, or the run's name.
     """
     found = get_flow_run(session, run)
-    asked = None if here or entrypoint else _find_request(session, found)
+    asked = None if here or entrypoint else find_request(session, found)
     if asked is not None and asked.deployment_id is not None:
         return _requeue(session, found, resume=not anew, watch=watch)
     if anew:
@@ -135,7 +135,7 @@ def rerun(
     """
     changed = parse_parameters(assignments, params)
     found = get_flow_run(session, run)
-    asked = None if here or entrypoint else _find_request(session, found)
+    asked = None if here or entrypoint else find_request(session, found)
     if asked is not None and asked.deployment_id is not None:
         return _request_again(session, found, asked, changed, assignments, watch=watch)
     import penstock  # lazy: the engine, 40 ms
@@ -151,14 +151,6 @@ def rerun(
 
 
 # ---- By a worker ------------------------------------------------------------------------------------------------
-
-
-def _find_request(session: Session, run: FlowRun) -> RunRequest | None:
-    """How a run was asked for; none if nobody asked."""
-    try:
-        return session.ask(GetRunRequest(flow_run_id=run.id))
-    except NotFound:
-        return None
 
 
 def _requeue(session: Session, run: FlowRun, *, resume: bool, watch: bool) -> ExitCode:

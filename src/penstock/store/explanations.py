@@ -16,9 +16,9 @@ from penstock.store.requests import CLAIMED, SUSPENDED, WAITING
 from penstock.store.tables import flow_run
 from penstock.store.values import decode_json
 from penstock.store.work_facts import Source, read_facts
-from penstock.store.work_tables import run_input, run_request, work_pool, work_queue, worker
+from penstock.store.work_tables import deployment, run_input, run_request, work_pool, work_queue, worker
 
-a, r, w, p, q, i = run_request.c, flow_run.c, worker.c, work_pool.c, work_queue.c, run_input.c
+a, r, w, p, q, i, d = run_request.c, flow_run.c, worker.c, work_pool.c, work_queue.c, run_input.c, deployment.c
 
 
 def explain_run(store: Store, request: ExplainRun, workspace: str) -> Sequence[Explanation]:
@@ -115,11 +115,10 @@ def _waiting(store: Store, connection: Connection, run: FlowRun, row: Row[Any], 
         if row.flow_run_seq in made.cancelled:
             message = "It is beyond its deployment's limit, and is cancelled as soon as a worker asks for work."
             found.append(Explanation(code=Hold.DEPLOYMENT_LIMIT.value, message=message))
-    if not served:
-        absent = _no_worker(connection, row, now)
-        if absent is not None:
-            # Nothing else matters before there is a worker, except that its time has not come.
-            found.insert(1 if found and found[0].code == Hold.NOT_DUE else 0, absent)
+    absent = _nobody_serves(connection, run, row, now) if served else _no_worker(connection, row, now)
+    if absent is not None:
+        # Nothing else matters before there is a worker, except that its time has not come.
+        found.insert(1 if found and found[0].code == Hold.NOT_DUE else 0, absent)
     if not found:
         where = "its serving process" if served else f"a worker of work pool `{row.pool}`"
         message = f"It may begin as soon as {where} has room for it."
@@ -141,6 +140,19 @@ def _no_worker(connection: Connection, row: Row[Any], now: int) -> Explanation |
     gone = say_duration((now - last.seen_at) / 1_000_000)
     message = f"No worker of work pool `{row.pool}` was heard of for {gone} (the last was `{last.name}`). {start}"
     return Explanation(code="no_worker", message=message, since=last.seen_at)
+
+
+def _nobody_serves(connection: Connection, run: FlowRun, row: Row[Any], now: int) -> Explanation | None:
+    """The same for a deployment in no pool, which its own program runs."""
+    name = connection.execute(select(d.name).where(d.seq == row.deployment_seq)).scalar()
+    if name is None:
+        return Explanation(code="no_worker", message="Its deployment was deleted, and nobody runs it.")
+    key = f"{run.flow_name}/{name}"
+    serving = connection.execute(select(w.queues).where(w.pool_seq == SERVED, w.seen_at > now - ONLINE_US)).scalars()
+    if any(key in (decode_json(queues) or ()) for queues in serving):
+        return None
+    message = f"Nobody serves `{key}` now. Start the program that calls `serve`."
+    return Explanation(code="no_worker", message=message)
 
 
 def _said(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, case, select, update
 
 from penstock.core.errors import Conflict, NotFound, ParameterInvalid, RequestInvalid, TransitionRefused
 from penstock.core.ids import RunId
@@ -87,7 +87,8 @@ def go_on(transaction: Transaction, workspace_id: int, gathered: Gathered, *, ac
         state = RunState.of("Running", at=now, reason=Reason.RESUMED)
         moves.write_move(transaction, workspace_id, gathered, state, actor=actor)
         return
-    again = {"status": WAITING, "due_at": now, "anew": False, "lease_until": None, "worker_seq": None}
+    later = case((a.due_at > now, a.due_at), else_=now)  # one that was held back before its time keeps it
+    again = {"status": WAITING, "due_at": later, "anew": False, "lease_until": None, "worker_seq": None}
     waits = transaction.connection.execute(
         update(run_request).where(a.flow_run_seq == gathered.seq).values(again)
     ).rowcount
