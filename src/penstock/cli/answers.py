@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from penstock.cli.asked_for import find_request
 from penstock.cli.commands import Command, json_option
-from penstock.cli.lookup import find_request, get_flow_run
+from penstock.cli.lookup import get_flow_run
 from penstock.cli.running import fit_to_schema, parameter_option, parameters_option, parse_parameters
 from penstock.cli.session import Session, pass_session
 from penstock.cli.states import state_cell

@@ -17,7 +17,6 @@ from penstock.ports import (
     ListFlows,
     TaskRun,
 )
-from penstock.scheduling import GetRunRequest, RunRequest
 
 CANDIDATES_MAX = 10
 SHORT_ID_LENGTH_MIN = 18
@@ -36,14 +35,6 @@ def get_flow_run(session: Session, text: str) -> FlowRun:
             text, (f"{as_uuid_text(run.id)}  {run.name} ({run.flow_name}, {run.state.name})" for run in runs)
         )
     return session.ask(GetFlowRun(id=found[0]))
-
-
-def find_request(session: Session, run: FlowRun) -> RunRequest | None:
-    """How a run was asked for; none if nobody asked."""
-    try:
-        return session.ask(GetRunRequest(flow_run_id=run.id))
-    except NotFound:
-        return None
 
 
 def find_flow_run_ids(session: Session, text: str) -> list[RunId]:

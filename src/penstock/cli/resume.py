@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.asked_for import find_request
 from penstock.cli.commands import Command
 from penstock.cli.exits import ExitCode
 from penstock.cli.logs import LogChoice, LogTail, LogWriter, read_lines
-from penstock.cli.lookup import find_request, get_flow_run
+from penstock.cli.lookup import get_flow_run
 from penstock.cli.running import (
     add_working_folder,
     execute,
