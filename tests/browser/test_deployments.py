@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import Console, OpenPage
@@ -186,7 +186,7 @@ def test_a_schedule_is_added_with_its_times_in_sight_changed_and_removed(console
     times = form.get_by_role("list", name="Next times")
     expect(times.get_by_role("listitem")).to_have_count(10)
     form.get_by_label("Cron").fill("61 5 * * *")
-    expect(form.get_by_role("alert").filter(has_text=re.compile("minute|61"))).to_be_visible()
+    expect(form.get_by_role("alert").filter(has_text="the minute 61 must be made of")).to_be_visible()
     form.get_by_label("Cron").fill("30 5 1 3 *")
     form.get_by_label("Time zone").fill("Europe/Berlin")
     expect(times.get_by_role("listitem").first).to_contain_text("1 Mar 20")
@@ -200,7 +200,7 @@ def test_a_schedule_is_added_with_its_times_in_sight_changed_and_removed(console
     form.get_by_role("button", name="Interval").click()
     form.get_by_label("Every", exact=True).fill("90")
     form.get_by_label("Unit").select_option("minutes")
-    expect(times.get_by_role("listitem").nth(9)).to_be_visible()
+    expect(form.get_by_role("list", name="Next times").get_by_role("listitem")).to_have_count(10)
     form.get_by_role("button", name="Change it").click()
     expect(schedules).to_contain_text("every 90 minutes")
     page.get_by_role("switch", name="cron is on").click()
@@ -215,12 +215,12 @@ def test_a_version_is_rolled_back(console: Console, open_page: OpenPage) -> None
     page = open_page("/deployments/load/nightly")
     parameters = page.get_by_role("region", name="Parameters")
     expect(parameters).to_contain_text("[4, 5]")
-    open_dialog(page, "Use version 1", "Use version 1 of load/nightly?").get_by_role(
+    open_dialog(page, "Roll back to version 1", "Use version 1 of load/nightly?").get_by_role(
         "button", name="Use version 1"
     ).click()
     expect(parameters).to_contain_text("[4]")
     expect(page.get_by_role("list", name="Versions").get_by_role("listitem").nth(1)).to_contain_text("current")
-    open_dialog(page, "Use version 2", "Use version 2 of load/nightly?").get_by_role(
+    open_dialog(page, "Go forward to version 2", "Use version 2 of load/nightly?").get_by_role(
         "button", name="Use version 2"
     ).click()
     expect(parameters).to_contain_text("[4, 5]")
@@ -250,8 +250,8 @@ def test_the_calendar_is_turned_by_keys(console: Console, open_page: OpenPage) -
     expect(page).to_have_url(re.compile("view=week"))
     page.keyboard.press("k")
     expect(head).to_contain_text("21 Jan 2030 – 27 Jan 2030")
-    page.get_by_role("button", name="Wednesday 23 January").first.click()
-    expect(head).to_contain_text("Wednesday 23 January 2030")
+    page.get_by_role("button", name="Wed 23").click()
+    expect(head).to_contain_text(re.compile("Wednesday,? 23 January 2030"))
     page.keyboard.press("t")
     expect(page.get_by_role("region", name="Day").get_by_role("button").first).to_have_attribute("aria-current", "date")
 
@@ -336,15 +336,16 @@ def test_axe_finds_nothing_in_the_forms(console: Console, open_page: OpenPage, t
 
 
 def test_what_is_not_there_yet_says_what_to_type(
-    built: object, open_page: OpenPage, tmp_path_factory: pytest.TempPathFactory
+    built: object, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    home = tmp_path_factory.mktemp("empty")
-    with start_server(home) as url:
-        page = open_page("/deployments")
-        for path, command in (
-            ("/deployments", "penstock deploy"),
-            ("/calendar", "penstock deployment schedule add"),
-            ("/work-pools", "penstock work-pool create"),
-        ):
+    commands = {
+        "/deployments": "penstock deploy",
+        "/calendar": "penstock deployment schedule add",
+        "/work-pools": "penstock work-pool create",
+    }
+    with start_server(tmp_path_factory.mktemp("empty")) as url:
+        page = browser.new_page()
+        for path, command in commands.items():
             page.goto(url + path)
             expect(page.get_by_label("What to type")).to_contain_text(command)
+        page.close()

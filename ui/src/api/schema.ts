@@ -146,7 +146,7 @@ export interface paths {
         put?: never;
         /**
          * Find cancellations
-         * @description Which of these runs has somebody asked to cancel? Cheap when nothing was written since the last call.
+         * @description Which of these runs are to stop? Cheap when nothing was written since the last call.
          */
         post: operations["FindCancellations"];
         delete?: never;
@@ -2322,11 +2322,19 @@ export interface components {
         };
         /**
          * Cancellations
-         * @description Which of the runs asked about are to stop, and a token that changes when asking again may tell more.
+         * @description Which of the runs asked about are to stop.
          */
         Cancellations: {
-            /** Run Ids */
+            /**
+             * Run Ids
+             * @description Those that somebody asked to cancel.
+             */
             run_ids: string[];
+            /**
+             * Taken Over
+             * @description Those that another process owns by now.
+             */
+            taken_over: string[];
         } & {
             [key: string]: unknown;
         };
@@ -2766,11 +2774,17 @@ export interface components {
         };
         /**
          * FindCancellationsBody
-         * @description Which of these runs has somebody asked to cancel? Cheap when nothing was written since the last call.
+         * @description Which of these runs are to stop? Cheap when nothing was written since the last call.
          */
         FindCancellationsBody: {
             /** Run Ids */
             run_ids: string[];
+            /**
+             * Epochs
+             * @description The epoch in which the process that asks runs each; without them it is not told that a later one began.
+             * @default []
+             */
+            epochs: number[];
             /**
              * Writer Id
              * @description The process that runs them: asking renews its lease.

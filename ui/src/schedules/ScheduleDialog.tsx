@@ -96,5 +96,5 @@ function placed(error: unknown): FormProblems {
   if (error.kind === "TemplateInvalid") return { parameters: error.message };
   const field = fieldOf(error.facts["field"]);
   const problem = error.facts["problem"];
-  return field ? { [field]: typeof problem === "string" ? problem : error.message } : {};
+  return field ? { [field]: (typeof problem === "string" ? problem : error.message).replaceAll("`", "") } : {};
 }

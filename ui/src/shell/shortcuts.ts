@@ -15,7 +15,7 @@ interface Shortcuts {
 /** Keys that work on every page: `g` and a letter goes somewhere, `/` searches, `?` helps, Ctrl or Cmd and K commands. */
 export function useShortcuts({ openPalette, openHelp }: Shortcuts): void {
   const navigate = useNavigate();
-  const chordAt = useRef(0);
+  const chordAt = useRef(-Infinity);
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
@@ -27,7 +27,7 @@ export function useShortcuts({ openPalette, openHelp }: Shortcuts): void {
       if (document.querySelector("[role=dialog]")) return;
       const place = PLACES.find(({ key }) => key === event.key);
       if (place && performance.now() - chordAt.current < CHORD_MILLISECONDS) {
-        chordAt.current = 0;
+        chordAt.current = -Infinity;
         event.preventDefault();
         void navigate({ to: place.to });
       } else if (event.key === "g") {

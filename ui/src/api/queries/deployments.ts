@@ -66,16 +66,7 @@ export const usePauseDeployment = () =>
 export const useVersion = () =>
   useChange(({ key, number }: { key: string; number: number }) => ask<Deployment>("POST", `/deployment-versions/${pathOf(key)}`, { body: { number } }));
 
-export function useDeleteDeployment() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (key: string) => ask("DELETE", `/deployments/${pathOf(key)}`),
-    onSuccess: (_, key) => {
-      client.removeQueries({ queryKey: keys.deployment(key) });
-      return Promise.all([keys.deployments, keys.ticks, keys.runs].map((queryKey) => client.invalidateQueries({ queryKey, refetchType: "active" })));
-    },
-  });
-}
+export const useDeleteDeployment = () => useChange((key: string) => ask("DELETE", `/deployments/${pathOf(key)}`));
 
 export interface RunDraft {
   key: string;

@@ -20,7 +20,7 @@ const short = (at: number): string => clockTime(at).slice(0, 5);
 export function Chip({ bundle, onOpen, onMany, tall = false }: ChipProps) {
   const { first, entries, title } = bundle;
   const { run, tick } = first;
-  const shape = `flex w-full min-w-0 overflow-hidden rounded px-1 text-left text-xs leading-5 hover:bg-hover focus-visible:outline-offset-[-2px] gap-1 ${tall ? "h-full items-start [&>svg]:mt-1" : "items-center"}`;
+  const shape = `flex w-full min-w-0 overflow-hidden rounded px-1 text-left text-xs leading-5 hover:bg-hover focus-visible:outline-offset-[-2px] gap-1 ${tall ? "h-full items-start [&>svg]:mt-1" : "h-6 items-center"}`;
   if (entries.length > 1) {
     const last = entries.at(-1) ?? first;
     return (

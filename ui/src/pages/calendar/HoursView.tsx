@@ -7,7 +7,7 @@ import { HOUR, toDate, type Micros } from "@/time/format";
 import { dateText } from "@/time/local";
 
 const HOUR_PIXELS = 48;
-const CHIP_MINUTES = 26;
+const CHIP_MINUTES = 30;
 const MANY = 4;
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 const NAME = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric" });
@@ -39,7 +39,7 @@ export function HoursView({ days, entries, today, onOpen, onDay, now }: Calendar
         {days.map((day) => {
           const isToday = dateText(day) === today;
           return (
-            <button key={day.getTime()} type="button" onClick={() => onDay(day)} aria-label={LONG.format(day)} {...(isToday ? { "aria-current": "date" } : {})} className="sticky top-0 z-2 h-9 border-b border-l border-line bg-surface text-xs font-medium text-muted hover:bg-hover focus-visible:outline-offset-[-3px]">
+            <button key={day.getTime()} type="button" onClick={() => onDay(day)} title={LONG.format(day)} {...(isToday ? { "aria-current": "date" } : {})} className="sticky top-0 z-2 h-9 border-b border-l border-line bg-surface text-xs font-medium text-muted hover:bg-hover focus-visible:outline-offset-[-3px]">
               <span className={isToday ? "rounded-full bg-accent px-2 py-0.5 text-on-accent" : ""}>{NAME.format(day)}</span>
             </button>
           );

@@ -31,7 +31,7 @@ export function MonthView({ days, entries, today, onOpen, onDay, month }: Calend
                 const bundles = bundled(entries.get(key) ?? [], { many: MANY, hourly: false });
                 const rest = bundles.slice(SHOWN_MAX).reduce((sum, bundle) => sum + bundle.entries.length, 0);
                 return (
-                  <td key={key} className={`h-31 border-b border-l border-line align-top first:border-l-0 ${day.getMonth() === month ? "" : "bg-sunken"}`}>
+                  <td key={key} className={`h-34 border-b border-l border-line align-top first:border-l-0 ${day.getMonth() === month ? "" : "bg-sunken"}`}>
                     <div className="flex flex-col gap-0.5 p-1">
                       <button
                         type="button" onClick={() => onDay(day)} aria-label={LONG.format(day)} {...(key === today ? { "aria-current": "date" } : {})}
@@ -40,7 +40,7 @@ export function MonthView({ days, entries, today, onOpen, onDay, month }: Calend
                         {day.getDate()}
                       </button>
                       {bundles.slice(0, SHOWN_MAX).map((bundle) => <Chip key={bundle.first.id} bundle={bundle} onOpen={onOpen} onMany={() => onDay(day)} />)}
-                      {rest > 0 && <button type="button" onClick={() => onDay(day)} className="rounded px-1 text-left text-xs text-muted hover:bg-hover">and {rest} more</button>}
+                      {rest > 0 && <button type="button" onClick={() => onDay(day)} className="rounded h-6 px-1 text-left text-xs text-muted hover:bg-hover">and {rest} more</button>}
                     </div>
                   </td>
                 );

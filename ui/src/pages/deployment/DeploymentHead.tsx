@@ -1,7 +1,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { CalendarDays, ChevronRight, MoreHorizontal, Pause, Play, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { keyOf, useDeleteDeployment, usePauseDeployment } from "@/api/queries/deployments";
+import { keyOf, usePauseDeployment, type useDeleteDeployment } from "@/api/queries/deployments";
 import type { Deployment } from "@/api/types";
 import { Button, IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
@@ -13,11 +13,10 @@ import { RunDialog } from "@/pages/deployment/RunDialog";
 import { plural } from "@/time/format";
 
 /** A deployment's name, and what can be done with it. */
-export function DeploymentHead({ deployment }: { deployment: Deployment }) {
+export function DeploymentHead({ deployment, remove }: { deployment: Deployment; remove: ReturnType<typeof useDeleteDeployment> }) {
   const navigate = useNavigate();
   const [asked, setAsked] = useState<"run" | "delete" | null>(null);
   const pause = usePauseDeployment();
-  const remove = useDeleteDeployment();
   const { flow_name, name, paused } = deployment;
   const key = keyOf(deployment);
   const flip = () => pause.mutate({ key, paused: !paused }, {

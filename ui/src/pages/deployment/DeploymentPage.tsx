@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { deploymentQuery, keyOf } from "@/api/queries/deployments";
+import { deploymentQuery, keyOf, useDeleteDeployment } from "@/api/queries/deployments";
 import { runListQuery } from "@/api/queries/runs";
 import type { FlowRun, RunBar } from "@/api/types";
 import { RunBars } from "@/charts/RunBars";
@@ -27,14 +27,17 @@ const barOf = (run: FlowRun): RunBar => ({
 export function DeploymentPage() {
   const { flow, name } = useParams({ from: "/deployments/$flow/$name" });
   const key = keyOf({ flow_name: flow, name });
-  const deployment = useQuery(deploymentQuery(key));
+  const remove = useDeleteDeployment();
+  // What is being deleted is not asked for any more.
+  const leaving = remove.isPending || remove.isSuccess;
+  const deployment = useQuery({ ...deploymentQuery(key), enabled: !leaving });
   const runs = useQuery(runListQuery(useMemo(() => ({ flow_names: [flow], deployments: [name] }), [flow, name]), BARS));
   if (deployment.isError) return <Fault error={deployment.error} retry={() => void deployment.refetch()} />;
-  if (!deployment.data) return <SkeletonRows rows={14} />;
+  if (!deployment.data || leaving) return <SkeletonRows rows={14} />;
   const begun = (runs.data ?? []).filter((run) => run.started_at != null);
   return (
     <>
-      <DeploymentHead key={`head ${key}`} deployment={deployment.data} />
+      <DeploymentHead key={`head ${key}`} deployment={deployment.data} remove={remove} />
       <DeploymentFacts deployment={deployment.data} bars={runs.data ? <RunBars runs={begun.map(barOf)} height={40} /> : <Skeleton className="h-10" />} />
       <div className="grid grid-cols-[minmax(0,2fr)_minmax(20rem,1fr)] gap-3 max-xl:grid-cols-[minmax(0,1fr)]">
         <div className="flex min-w-0 flex-col gap-3">

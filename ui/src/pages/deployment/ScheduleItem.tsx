@@ -76,7 +76,7 @@ function NextTicks({ deployment, schedule }: { deployment: Deployment; schedule:
             <span className={`w-48 ${tick.skipped ? "text-faint line-through" : ""}`}>{zoneTime(tick.at, zoneOf(schedule))}</span>
             <Time at={tick.at} className="w-16 text-muted" />
             {tick.skipped && <Tag>skipped</Tag>}{!tick.skipped && tick.at !== tick.fire_at && <Tag>from {zoneTime(tick.fire_at, zoneOf(schedule))}</Tag>}
-            <Button kind="quiet" className="ml-auto h-6!" aria-label={`Skip or move ${zoneTime(tick.at, zoneOf(schedule))}`} onClick={() => setAsked(tick)}>{tick.skipped ? "Restore …" : "Skip or move …"}</Button>
+            <Button kind="quiet" className="ml-auto h-6!" onClick={() => setAsked(tick)}>{tick.skipped ? "Restore …" : "Skip or move …"}<span className="sr-only"> {zoneTime(tick.at, zoneOf(schedule))}</span></Button>
           </li>
         ))}
       </ol>

@@ -35,7 +35,7 @@ export function Versions({ deployment }: { deployment: Deployment }) {
               <span className="min-w-0 flex-1 truncate text-muted" title={version.spec.code_version ?? ""}>
                 <Time at={version.created_at} /> by {version.actor}{version.spec.version_name && `, ${version.spec.version_name}`}{version.spec.code_version && <code className="ml-1.5 font-mono text-xs">{version.spec.code_version.slice(0, 8)}</code>}
               </span>
-              {version.current ? <Tag>current</Tag> : <Button className="h-6.5!" aria-label={`Use version ${version.number}`} onClick={() => setAsked(version)}>{version.number < deployment.version ? "Roll back" : "Use"}</Button>}
+              {version.current ? <Tag>current</Tag> : <Button className="h-6.5!" onClick={() => setAsked(version)}>{version.number < deployment.version ? "Roll back" : "Go forward"}<span className="sr-only"> to version {version.number}</span></Button>}
             </li>
           ))}
           {items.length > SHOWN && !all && <li className="border-t border-line px-1.5 py-1"><Button kind="quiet" onClick={() => setAll(true)}>Show all {items.length}</Button></li>}

@@ -26,16 +26,19 @@ import { Time } from "@/time/Time";
 /** One pool: its queues, its workers, what is deployed to it. */
 export function PoolPage() {
   const { name } = useParams({ from: "/work-pools/$name" });
-  const pool = useQuery(poolQuery(name));
-  const workers = useQuery(workersQuery(name));
-  const deployments = useQuery(deploymentsQuery({ work_pool: name }));
+  const remove = useDeletePool();
+  // What is being deleted is not asked for any more.
+  const leaving = remove.isPending || remove.isSuccess;
+  const pool = useQuery({ ...poolQuery(name), enabled: !leaving });
+  const workers = useQuery({ ...workersQuery(name), enabled: !leaving });
+  const deployments = useQuery({ ...deploymentsQuery({ work_pool: name }), enabled: !leaving });
   if (pool.isError) return <Fault error={pool.error} retry={() => void pool.refetch()} />;
-  if (!pool.data) return <SkeletonRows rows={12} />;
+  if (!pool.data || leaving) return <SkeletonRows rows={12} />;
   const { type, waiting, running, workers_online, concurrency_limit, created_at } = pool.data;
   const used = deployments.data?.items ?? [];
   return (
     <>
-      <PoolHead key={name} pool={pool.data} used={used.length} />
+      <PoolHead key={name} pool={pool.data} used={used.length} remove={remove} />
       <Facts>
         <Fact name="Type">{type}</Fact>
         <Fact name="Workers">{workers_online > 0 ? `${count(workers_online)} online` : <span className={waiting > 0 ? "font-medium text-warn" : "text-muted"}>none online</span>}</Fact>
@@ -66,10 +69,9 @@ export function PoolPage() {
   );
 }
 
-function PoolHead({ pool, used }: { pool: WorkPool; used: number }) {
+function PoolHead({ pool, used, remove }: { pool: WorkPool; used: number; remove: ReturnType<typeof useDeletePool> }) {
   const navigate = useNavigate();
   const [asked, setAsked] = useState<"edit" | "delete" | null>(null);
-  const remove = useDeletePool();
   const { name, paused, description } = pool;
   const perform = () => remove.mutate({ name, force: used > 0 }, { onSuccess: () => { toast(`${name} is deleted.`); void navigate({ to: "/work-pools" }); }, onError: (error) => toast(error.message, true) });
   return (

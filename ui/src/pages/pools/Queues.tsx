@@ -26,7 +26,7 @@ export function Queues({ pool }: { pool: WorkPool }) {
   const queues = pool.queues.toSorted((a, b) => a.priority - b.priority || a.name.localeCompare(b.name));
   return (
     <Card title="Queues" flush aside={<Button icon={<Plus size={14} />} onClick={() => setAsked("new")}>New queue</Button>}>
-      <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Queues">
+      <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Table of queues">
         <table className={TABLE.table}>
           <thead><tr className={TABLE.head}><th scope="col"><span className="sr-only">On</span></th><th scope="col" className="w-1/3">Queue</th><th scope="col" className="text-right">Priority</th><th scope="col" className="text-right">Waiting</th><th scope="col" className="text-right">Late</th><th scope="col" className="w-1/4">Running</th><th scope="col"><span className="sr-only">Actions</span></th></tr></thead>
           <tbody>

@@ -7,7 +7,7 @@ import { Time } from "@/time/Time";
 /** Workers: whether they are heard of, and how much they do. */
 export function WorkerTable({ workers, withPool = false }: { workers: readonly Worker[]; withPool?: boolean }) {
   return (
-    <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Workers">
+    <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Table of workers">
       <table className={TABLE.table}>
         <thead><tr className={TABLE.head}><th scope="col" className="w-1/3">Worker</th>{withPool && <th scope="col">Pool</th>}<th scope="col">Heard of</th><th scope="col">Queues</th><th scope="col" className="w-1/5">Running</th><th scope="col">Version</th><th scope="col" className="text-right">Started</th></tr></thead>
         <tbody>
