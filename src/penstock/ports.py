@@ -239,16 +239,21 @@ class CancelFlowRun(Request[MoveOutcome]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellations:
-    """Which of the runs asked about are to stop, and a token that changes when asking again may tell more."""
+    """Which of the runs asked about are to stop."""
 
     run_ids: Sequence[RunId]
+    """Those that somebody asked to cancel."""
+    taken_over: Sequence[RunId] = ()
+    """Those that another process owns by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindCancellations(Request[Cancellations]):
-    """Which of these runs has somebody asked to cancel? Cheap when nothing was written since the last call."""
+    """Which of these runs are to stop? Cheap when nothing was written since the last call."""
 
     run_ids: Sequence[RunId]
+    epochs: Sequence[int] = ()
+    """The epoch in which the process that asks runs each; without them it is not told that a later one began."""
     writer_id: WriterId | None = None
     """The process that runs them: asking renews its lease."""
 

@@ -163,6 +163,16 @@ def test_every_change_of_state_is_an_event(teller: Teller) -> None:
     assert [second] == list(teller.ask(ListEvents(newest_first=True, limit=1)).items)
 
 
+def test_a_process_is_told_that_another_one_has_taken_its_run(teller: Teller) -> None:
+    run_id, other = teller.begin(), teller.begin()
+    mine = FindCancellations(run_ids=[run_id, other], epochs=[1, 1])
+    assert [] == list(teller.ask(mine).taken_over)
+    teller.ask(TakeFlowRun(id=run_id, writer=Teller(teller.orchestrator, teller.clock).hello, holder_alive=False))
+    assert ([], [run_id]) == (list(teller.ask(mine).run_ids), list(teller.ask(mine).taken_over))
+    assert [] == list(teller.ask(FindCancellations(run_ids=[run_id, other], epochs=[2, 1])).taken_over)
+    assert [] == list(teller.ask(FindCancellations(run_ids=[run_id, other])).taken_over)
+
+
 def test_a_cancelled_run_with_a_living_process_is_told_to_stop(teller: Teller) -> None:
     run_id, other = teller.begin(), teller.begin()
     assert [] == list(teller.ask(FindCancellations(run_ids=[run_id, other])).run_ids)

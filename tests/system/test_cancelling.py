@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from penstock.core.ids import RunId
-from penstock.ports import CancelFlowRun, RunFilter
+from penstock.core.ids import RunId, WriterId, time_ordered_id
+from penstock.ports import CancelFlowRun, RunFilter, TakeFlowRun, WriterHello
 from penstock.ports import ListFlowRuns as List
 from tests.system.conftest import World, until
 
@@ -139,6 +139,20 @@ def test_a_program_that_ends_while_a_flow_goes_on_says_so_itself(world: World) -
     assert ("Crashed", "process_died") == (world.history.flow_run().state.name, world.history.flow_run().state.reason)
     assert {("sleeps", "Crashed")} == states_of_tasks(world)
     assert [] == list((world.home / "journals").iterdir())
+
+
+def test_a_run_that_another_process_took_over_stops_and_changes_nothing(any_world: World) -> None:
+    """Whoever took it believed its process dead: two must not go on with one run."""
+    world = any_world
+    program = world.start("flows.py", "sleeping")
+    world.ledger.wait_for("begun")
+    writer = WriterHello(writer_id=WriterId(time_ordered_id(1, bytes(10))), host="elsewhere", boot_id="", pid=1)
+
+    world.history.ask(TakeFlowRun(id=begun_run(world), writer=writer, holder_alive=False))
+    code, _, err = program.wait()
+
+    assert (1, True) == (code, "Another process has taken the run over" in err)
+    assert ("Running", 2) == (world.history.flow_run().state.name, world.history.flow_run().epoch)
 
 
 def test_a_living_processes_run_is_left_alone_by_the_next_one(world: World) -> None:

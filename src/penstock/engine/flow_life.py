@@ -346,6 +346,7 @@ def _begin_retry(launch: Launch, run: FlowRunContext, state: State) -> Program[S
         return state
     run.attempt += 1
     run.begin_epoch(epoch, recorded=recorded, code_changed=False)
+    run.taking_epoch = False
     if run.parent is not None:
         run.parent.subflow_epochs[run.id] = epoch
         _see_subflow(run, launch.describe(run.parameters, lambda value: run.results.put(value, run_id=run.id)), ())
@@ -361,6 +362,7 @@ def _take_next_epoch(run: FlowRunContext) -> Program[tuple[int, dict[str, Record
     patience = services.settings.api_wait_seconds
     yield Block(lambda: services.journal.flush(patience_seconds=patience))
     epoch = run.epoch + 1
+    run.taking_epoch = True
     if run.parent is None:
         request = TakeFlowRun(
             id=run.id,
@@ -387,7 +389,8 @@ def _end(launch: Launch, run: FlowRunContext, state: State) -> Program[State]:
     if state.type is StateType.COMPLETED and state.name != "Skipped":
         yield from _remember(run, state)
     state.run_id, state.run_name, state.timestamp = run.id, run.name, services.clock.now_us()
-    call_hooks(_hooks_for(run, state), launch.subject, state, run=run)
+    if not run.superseded:  # what becomes of it is for the other process to tell
+        call_hooks(_hooks_for(run, state), launch.subject, state, run=run)
     told = None if run.first_failure is None else run.first_failure._data
     if state.reason is Reason.RAISED and isinstance(state._data, BaseException) and state._data is not told:
         emit_traceback(run, None, state._data)

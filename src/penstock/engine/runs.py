@@ -71,6 +71,7 @@ class FlowRunContext:
         "cancelled",
         "cancel_message",
         "superseded",
+        "taking_epoch",
         "stop",
         "streamed",
         "attempt",
@@ -114,6 +115,8 @@ class FlowRunContext:
         self.cancelled = Flag()
         self.cancel_message: str | None = None
         self.superseded = False
+        self.taking_epoch = False
+        """This process itself is about to begin the next epoch."""
         self.streamed = False
         self.stop: Callable[[], Any] | None = None
         self.runner: Runner | None = None
@@ -163,12 +166,10 @@ class FlowRunContext:
 
     def check_going_on(self) -> None:
         """Raise if this run is to stop: somebody cancelled it, or another process owns it now."""
+        if self.superseded:
+            raise EpochSuperseded(f"Flow run `{self.name}`: {self.cancel_message}")
         if self.cancelled.is_set():
             raise RunCancelled(f"Flow run `{self.name}` is being cancelled: no further step is started.")
-        if self.superseded:
-            raise EpochSuperseded(
-                f"Flow run `{self.name}` was taken over by another process (this one had epoch {self.epoch})."
-            )
 
     def cancel(self, message: str | None = None) -> None:
         """Let no further step begin, here and in subflows. With a `message` the run is to stop for good."""
@@ -176,6 +177,12 @@ class FlowRunContext:
         self.cancelled.set()
         for child in list(self.children):
             child.cancel(message)
+
+    def supersede(self) -> None:
+        """Another process has taken this run over, so that nothing is this one's to do or to say any more."""
+        self.superseded = True
+        for child in list(self.children):
+            child.supersede()
 
     def go_on(self) -> None:
         """Before another attempt: forget that the last one was stopped, unless the run is to stop for good."""

@@ -408,20 +408,32 @@ class Watcher:
             if self._closed or not watched:
                 continue
             try:
-                request = FindCancellations(run_ids=[RunId(known) for known in watched], writer_id=self._writer_id)
+                epochs = {known: run.epoch for known, run in watched.items()}
+                request = FindCancellations(
+                    run_ids=[RunId(known) for known in watched],
+                    epochs=list(epochs.values()),
+                    writer_id=self._writer_id,
+                )
                 answer = self._orchestrator.ask(request, self._principal)
             except PenstockError:
                 continue  # the store is away: asked again at the next turn
             for run_id in answer.run_ids:
                 if run_id in watched:
-                    stop_run(watched[run_id])
+                    stop_run(watched[run_id], "Cancelled on request.")
+            for run_id in answer.taken_over:
+                run = watched.get(run_id)
+                if run is not None and not run.taking_epoch and run.epoch == epochs[run_id]:
+                    run.supersede()
+                    stop_run(
+                        run, f"Another process has taken the run over; this one, which had epoch {run.epoch}, stops."
+                    )
 
 
-def stop_run(run: "FlowRunContext") -> None:
+def stop_run(run: "FlowRunContext", why: str) -> None:
     """End what a run is doing in this process."""
     if run.cancelled.is_set():
         return
-    run.cancel("Cancelled on request.")
+    run.cancel(why)
     if run.runner is not None:
         run.runner.interrupt()
     stop = run.stop

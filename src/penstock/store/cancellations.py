@@ -1,5 +1,7 @@
 """Which running runs are to stop."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from penstock.core.ids import RunId
@@ -15,21 +17,25 @@ class CancellationWatch:
 
     def __init__(self, store: Store):
         self._store = store
-        self._seen: tuple[int, tuple[str, ...], str] | None = None
+        self._seen: tuple[int, tuple[str, ...], tuple[int, ...], str] | None = None
         self._answer = Cancellations(run_ids=())
 
     def find(self, request: FindCancellations, workspace: str) -> Cancellations:
-        """Which of these runs has somebody asked to cancel?"""
+        """Which of these runs are to stop?"""
         token = self._store.database.change_token()
-        asked = None if token is None else (token, tuple(request.run_ids), workspace)
+        asked = None if token is None else (token, tuple(request.run_ids), tuple(request.epochs), workspace)
         seen, answer = self._seen, self._answer
         if asked is not None and asked == seen:
             return answer
         with self._store.read() as connection:
             mine = r.workspace_id == self._store.workspace_id(connection, workspace)
-            requested = r.cancel_requested_at.is_not(None)
-            found = connection.execute(select(r.id).where(mine, r.id.in_(request.run_ids), requested)).scalars().all()
-        answer = Cancellations(run_ids=[RunId(run_id) for run_id in found])
+            runs = select(r.id, r.epoch, r.cancel_requested_at).where(mine, r.id.in_(request.run_ids))
+            found = connection.execute(runs).all()
+        epochs: Mapping[str, int] = dict(zip(request.run_ids, request.epochs, strict=False))
+        answer = Cancellations(
+            run_ids=[RunId(run.id) for run in found if run.cancel_requested_at is not None],
+            taken_over=[RunId(run.id) for run in found if run.epoch > epochs.get(run.id, run.epoch)],
+        )
         self._seen, self._answer = None, answer
         self._seen = asked
         return answer
