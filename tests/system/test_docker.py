@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import docker
 import pytest
@@ -36,7 +37,6 @@ from tests.fixtures.servers import SOURCE, port_of, start_server
 from tests.system.conftest import PROGRAMS, until
 
 KEY = "open-sesame"
-POOL = "containers"
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Yard:
     ledger: Path
     flows: Path
     target: str
+    pool: str = field(default_factory=lambda: f"containers-{uuid4().hex[:8]}")
     workers: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
@@ -61,7 +62,7 @@ class Yard:
             entrypoint=f"container_flows.py:{flow}",
             path=None if steps else "/flows",
             pull_steps=steps,
-            work_pool=POOL,
+            work_pool=self.pool,
             job_variables={"image": self.image, "volumes": volumes, **variables},
         )
         self.ask(SaveDeployment(flow_name=flow, name="there", spec=spec))
@@ -97,7 +98,7 @@ class Yard:
         until(lambda: line in self.lines(), f"{line!r} in {self.lines()}; {self.told}")
 
     def work(self, **options: Any) -> Worker:
-        said = WorkerOptions(name="yard", work_pool=POOL, **options)
+        said = WorkerOptions(name="yard", work_pool=self.pool, **options)
         worker = make_worker(load_settings(), said, tell=self.told.append)
         thread = threading.Thread(target=worker.run, daemon=True)
         thread.start()
@@ -158,7 +159,7 @@ def make_yard(
         target = wiring.target_of(load_settings())
         yard = Yard(penstock_image, docker_engine.client, ledger, flows, target)
         made.append(yard)
-        yard.ask(SaveWorkPool(name=POOL, type="docker"))
+        yard.ask(SaveWorkPool(name=yard.pool, type="docker"))
         return yard
 
     yield make
@@ -167,11 +168,18 @@ def make_yard(
     wiring.shut_down()
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that has a key and listens at all addresses; each test has a pool of its own there."""
+    home = tmp_path_factory.mktemp("server")
+    with start_server(home, PENSTOCK_API_KEY=KEY, PENSTOCK_SERVER_HOST="0.0.0.0") as url:
+        yield url
+
+
 @pytest.fixture
-def yard(make_yard: Callable[..., Yard], tmp_path: Path) -> Iterator[Yard]:
-    """Behind a server that has a key and listens at all addresses."""
-    with start_server(tmp_path / "server", PENSTOCK_API_KEY=KEY, PENSTOCK_SERVER_HOST="0.0.0.0") as url:
-        yield make_yard(PENSTOCK_API_URL=f"http://127.0.0.1:{port_of(url)}/api", PENSTOCK_API_KEY=KEY)
+def yard(make_yard: Callable[..., Yard], server: str) -> Yard:
+    """Behind the server."""
+    return make_yard(PENSTOCK_API_URL=f"http://127.0.0.1:{port_of(server)}/api", PENSTOCK_API_KEY=KEY)
 
 
 def test_a_run_in_a_container_is_recorded_and_leaves_nothing(yard: Yard, capfd: pytest.CaptureFixture[str]) -> None:
@@ -204,8 +212,8 @@ def test_code_is_fetched_by_git_and_runs_ask_for_runs(yard: Yard) -> None:
     yard.deploy("hello", steps=[{"git_clone": {"repository": "file:///flows"}}])
     run_id = yard.request("starter")
     assert "Completed" == yard.settled(run_id).state.name, yard.run(run_id).state
-    [child] = [run for run in yard.ask(ListFlowRuns()).items if run.flow_name == "hello"]
-    assert ("Completed", run_id) == (child.state.name, child.parent_run_id)
+    [child] = [run for run in yard.ask(ListFlowRuns()).items if run.parent_run_id == run_id]
+    assert ("hello", "Completed") == (child.flow_name, child.state.name)
     assert f"{child.name} is Completed" in yard.lines()
 
 
@@ -226,7 +234,7 @@ def test_a_container_is_as_the_job_says(yard: Yard) -> None:
     assert (300 * 2**20, 500_000_000, "/tmp") == (host["Memory"], host["NanoCpus"], config["WorkingDir"])
     assert "COLOR=green" in config["Env"]
     labels = config["Labels"]
-    assert ("taxi", "hello", "there", POOL) == (
+    assert ("taxi", "hello", "there", yard.pool) == (
         labels["team"],
         labels["penstock.dev/flow"],
         labels["penstock.dev/deployment"],
@@ -309,7 +317,9 @@ def test_a_container_stays_until_all_is_told(make_yard: Callable[..., Yard], tmp
         port = port_of(url)
         yard = make_yard(PENSTOCK_API_URL=f"http://127.0.0.1:{port}/api", PENSTOCK_API_KEY=KEY)
         run_id = yard.request("patient")
-        [claimed] = yard.ask(ClaimRuns(worker=WorkerHello(name="a", work_pool=POOL, host="here", pid=1, version="1")))
+        [claimed] = yard.ask(
+            ClaimRuns(worker=WorkerHello(name="a", work_pool=yard.pool, host="here", pid=1, version="1"))
+        )
         handle = DockerInfrastructure().start(claimed)
         yard.wait_for("patient")
     (yard.ledger / "go").touch()
@@ -325,7 +335,7 @@ def test_a_container_stays_until_all_is_told(make_yard: Callable[..., Yard], tmp
 
 
 def test_a_container_outlives_its_worker(yard: Yard, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "penstock", "worker", "start", "-p", POOL]
+    command = [sys.executable, "-m", "penstock", "worker", "start", "-p", yard.pool]
     with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(SOURCE)}, stdout=log, stderr=log)
     try:
@@ -347,7 +357,7 @@ def test_a_container_outlives_its_worker(yard: Yard, tmp_path: Path) -> None:
 
 def test_a_container_whose_run_goes_on_elsewhere_is_ended(yard: Yard) -> None:
     run_id = yard.request("patient")
-    hello = WorkerHello(name="gone", work_pool=POOL, host="here", pid=1, version="1")
+    hello = WorkerHello(name="gone", work_pool=yard.pool, host="here", pid=1, version="1")
     [claimed] = yard.ask(ClaimRuns(worker=hello))
     DockerInfrastructure().start(claimed)
     yard.wait_for("patient")
