@@ -22,12 +22,11 @@ from tests.contract.telling import Teller
 from tests.contract.working import Office
 
 NO_BRIDGE: Any = SimpleNamespace(
-    api=SimpleNamespace(base_url="http+docker://localhost"),
     info=lambda: {"OperatingSystem": "Debian"},
     networks=SimpleNamespace(get=lambda name: SimpleNamespace(attrs={"IPAM": {"Config": []}})),
 )
 """An engine on this machine, whose own network leads nowhere."""
-DESKTOP: Any = SimpleNamespace(api=NO_BRIDGE.api, info=lambda: {"OperatingSystem": "Docker Desktop"})
+DESKTOP: Any = SimpleNamespace(info=lambda: {"OperatingSystem": "Docker Desktop"})
 
 
 @pytest.fixture

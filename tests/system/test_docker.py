@@ -227,11 +227,13 @@ def test_a_container_is_as_the_job_says(yard: Yard) -> None:
         auto_remove=False,
         env={"COLOR": "green"},
         working_dir="/tmp",
+        container_create_kwargs={"shm_size": "32m"},
     )
     assert "Completed" == yard.settled(run_id).state.name, yard.run(run_id).state
     [container] = yard.containers(run_id)
     host, config = container.attrs["HostConfig"], container.attrs["Config"]
-    assert (300 * 2**20, 500_000_000, "/tmp") == (host["Memory"], host["NanoCpus"], config["WorkingDir"])
+    assert (300 * 2**20, 500_000_000, 32 * 2**20) == (host["Memory"], host["NanoCpus"], host["ShmSize"])
+    assert "/tmp" == config["WorkingDir"]
     assert "COLOR=green" in config["Env"]
     labels = config["Labels"]
     assert ("taxi", "hello", "there", yard.pool) == (

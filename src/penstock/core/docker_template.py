@@ -50,6 +50,12 @@ VARIABLES: Mapping[str, Any] = MappingProxyType(
         "privileged": _is(
             "Privileged", "Whether it may do all that the host's root may.", {"type": "boolean"}, default=False
         ),
+        "container_create_kwargs": _is(
+            "Further options",
+            "What else `containers.create` of the `docker` package takes: `{shm_size: 1g}`.",
+            {"type": "object"},
+            default={},
+        ),
         "stream_output": _is(
             "Show output", "Whether the worker shows what the container prints.", {"type": "boolean"}, default=True
         ),

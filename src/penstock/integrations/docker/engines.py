@@ -44,10 +44,7 @@ def describe(error: BaseException) -> str:
     return " ".join(str(said).split())[:MESSAGE_CHARACTERS_MAX].rstrip(".") or type(error).__name__
 
 
-def is_elsewhere(client: "docker.DockerClient") -> bool:
+def is_elsewhere() -> bool:
     """Whether the engine is on another machine, whose containers see nothing of this one."""
-    parts = urlsplit(os.environ.get("DOCKER_HOST") or client.api.base_url)
-    if parts.scheme not in ("tcp", "ssh", "http", "https"):
-        return False
-    # The client's own name for a socket's address.
-    return parts.hostname not in LOOPBACK_NAMES and parts.hostname != "localhost+unix"
+    parts = urlsplit(os.environ.get("DOCKER_HOST", ""))
+    return parts.scheme in ("tcp", "ssh", "http", "https") and parts.hostname not in LOOPBACK_NAMES

@@ -51,10 +51,11 @@ def describe_container(
     """How a run's container is made. Raises `RequestInvalid`."""
     url = settings.api_url or settings.effective_database_url
     network = plan_network(client, job, url)
-    environment, mounts, user = _within(client, claimed, settings, network)
+    environment, mounts, user = _within(claimed, settings, network)
     name = name_of(claimed)
     folder = {FOLDER_VARIABLE: job["working_dir"]} if job.get("working_dir") else {}
     options: dict[str, Any] = {
+        **(job.get("container_create_kwargs") or {}),
         "name": name,
         "hostname": name,
         "command": list(job.get("command") or ()) or None,
@@ -111,9 +112,7 @@ def labels_of(claimed: ClaimedRun, job: Mapping[str, Any], target: str) -> dict[
     return {name: value for name, value in labels.items() if value}
 
 
-def _within(
-    client: Any, claimed: ClaimedRun, settings: Settings, network: Network
-) -> tuple[dict[str, str], list[str], str | None]:
+def _within(claimed: ClaimedRun, settings: Settings, network: Network) -> tuple[dict[str, str], list[str], str | None]:
     """The environment of a run's process, what is mounted for it, and as whom it runs."""
     told = {
         RUN_VARIABLE: claimed.run.id,
@@ -126,7 +125,7 @@ def _within(
         if claimed.token is not None:
             told[f"{PREFIX}API_KEY"] = claimed.token
         return told, [], None
-    if is_elsewhere(client):
+    if is_elsewhere():
         raise RequestInvalid(
             "Without a server a run's container shares the worker's home folder, and the Docker engine is on another machine. "
             "Start a server (`penstock server start`) and set PENSTOCK_API_URL."

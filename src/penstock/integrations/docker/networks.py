@@ -54,7 +54,7 @@ def plan_network(client: Any, job: Mapping[str, Any], url: str) -> Network:
     parts = urlsplit(url)
     if parts.hostname not in LOOPBACK_NAMES:
         return Network(mode, names)
-    if is_elsewhere(client):
+    if is_elsewhere():
         raise RequestInvalid(
             f"The Docker engine is on another machine, where {url.rpartition('@')[2]} leads to itself. Give the worker the server's "
             "own address (PENSTOCK_API_URL)."
