@@ -130,6 +130,23 @@ def test_the_manifest_of_a_pool_can_be_edited(mill: Mill, cluster: FakeCluster) 
     assert ("POST", "/apis/batch/v1/namespaces/flows/jobs") in cluster.requests
 
 
+def test_a_job_that_somebody_else_admits_is_left_suspended(mill: Mill, cluster: FakeCluster) -> None:
+    template: Any = {**DEFAULTS["kubernetes"]}
+    manifest = template["job_configuration"]["job_manifest"]
+    manifest = {**manifest, "spec": {**manifest["spec"], "suspend": True}}
+    template["job_configuration"] = {**template["job_configuration"], "job_manifest": manifest}
+    mill.history.ask(SaveWorkPool(name=POOL, base_job_template=template, overwrite=True))
+    cluster.kubelet = clean
+    claimed = replace(mill.claim(env={"PENSTOCK_API_URL": SERVER}), token="token")
+    handle = mill.start(claimed)
+    until(lambda: handle.name, "the job")
+    [job] = cluster.all("jobs")
+    assert (True, []) == (job["spec"]["suspend"], cluster.all("pods"))
+    with cluster._lock:
+        cluster._control(cluster._put("jobs", {**job, "spec": {**job["spec"], "suspend": False}}, "MODIFIED"))
+    assert 0 == mill.ending(handle).code
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -515,6 +532,20 @@ def test_lines_are_told_once_though_the_connection_breaks(mill: Mill, cluster: F
     cluster.come_back()
     go_on.set()
     assert "one\ntwo" == mill.ending(handle).output
+
+
+def test_a_line_without_an_end_is_cut(mill: Mill, cluster: FakeCluster) -> None:
+    def kubelet(cluster: FakeCluster, pod: Document) -> None:
+        cluster.set_status(pod, running())
+        cluster.print(pod, "#" * (5 * 1024 * 1024))
+        cluster.print(pod, "the end")
+        cluster.end_log(pod)
+        cluster.set_status(pod, terminated(3, "Error"))
+
+    cluster.kubelet = kubelet
+    output = mill.end().output
+    assert output.endswith("#\nthe end")
+    assert len(output) <= 4_000
 
 
 def test_a_job_beyond_its_time_is_told_as_such(mill: Mill, cluster: FakeCluster) -> None:

@@ -27,6 +27,8 @@ NAMESPACE_VARIABLE = "PENSTOCK_KUBERNETES_NAMESPACE"
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 PAGE_SIZE = 500
+LINE_BYTES_MAX = 4 * 1024 * 1024
+"""More than any object has; what a pod prints without an end of line is cut here."""
 MESSAGE_CHARACTERS_MAX = 1_000
 
 _MISSING_RIGHT = re.compile(
@@ -122,6 +124,9 @@ class Cluster:
             for part in response.stream(None):
                 *lines, rest = (rest + part).split(b"\n")
                 yield from lines
+                if len(rest) > LINE_BYTES_MAX:
+                    yield rest
+                    rest = b""
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise self._away(error) from error
         finally:

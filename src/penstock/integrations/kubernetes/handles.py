@@ -129,6 +129,7 @@ class KubernetesHandle:
             }
             meta = {**self._it.secret["metadata"], "ownerReferences": [owner]}
             self._create(f"{self._it.core_path}/secrets", {**self._it.secret, "metadata": meta})
+        if self._it.held:
             self._cluster.merge(self._it.job_path, {"spec": {"suspend": False}})
         self._made, self._made_at = True, time.monotonic()
         self._watch.hear(self._it.name, self._inbox.put)
@@ -160,8 +161,9 @@ class KubernetesHandle:
 
     def _give_up(self, why: str) -> Ending:
         """It never began, and is not to begin later."""
-        if self._job is not None:
-            self._delete(KILL)
+        until = time.monotonic() + CONCLUDE_SECONDS
+        while self._job is not None and not self._delete(KILL) and not self._left and time.monotonic() < until:
+            self._hear(AGAIN_SECONDS)
         return Ending(None, why, never_began=True)
 
     # ---- Waiting for it ----
@@ -233,6 +235,8 @@ class KubernetesHandle:
             self._hopeless_since = time.monotonic()
         self._waiting = waiting
         now, limit = time.monotonic(), self._options.begin_seconds
+        if self._pod is None and verdicts.is_suspended(self._job):
+            self._made_at = now  # it waits for its turn, not for its pod
         if self._hopeless_since and now - self._hopeless_since >= self._options.patience_seconds:
             assert waiting is not None
             return self._give_up(waiting.why)

@@ -37,8 +37,9 @@ class Prepared:
     container: str
     """The container that runs the flow, by its name."""
     job: Mapping[str, Any]
-    """Suspended where there is a Secret, until that is made as the Job's own."""
     secret: Mapping[str, Any] | None
+    held: bool
+    """Whether the Job is made suspended, until the Secret is made as the Job's own; not where somebody else admits Jobs."""
 
     @property
     def jobs_path(self) -> str:
@@ -80,9 +81,10 @@ def prepare(
     secret = set_environment(container, claimed, settings=settings, secret_name=name)
     if secret is not None:
         secret["metadata"] = {"name": name, "namespace": namespace, "labels": labels}
-        if not spec.get("suspend"):
-            spec["suspend"] = True
-    return Prepared(name, namespace, container["name"], manifest, secret)
+    held = secret is not None and not spec.get("suspend")
+    if held:
+        spec["suspend"] = True
+    return Prepared(name, namespace, container["name"], manifest, secret, held)
 
 
 def check_manifest(manifest: dict[str, Any], *, pool: str) -> dict[str, Any]:

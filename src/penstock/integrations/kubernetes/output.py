@@ -1,6 +1,7 @@
 """What a pod prints: shown by the worker as it comes, and the last of it kept for the message of a run that dies."""
 
 import contextlib
+import re
 import sys
 import threading
 from collections import deque
@@ -9,9 +10,11 @@ from penstock.integrations.kubernetes.cluster import Cluster, ClusterRefused, Cl
 from penstock.workers.infrastructure import OUTPUT_CHARACTERS_MAX
 
 LINES_KEPT = 200
+LINE_BYTES_KEPT = 8_192
 SILENCE_SECONDS = 600.0
 """A connection that is silent for so long is opened anew: it may be dead."""
 AGAIN_SECONDS = 1.0
+_MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT")
 END_SECONDS = 10.0
 
 
@@ -54,9 +57,11 @@ class PodOutput:
             query["sinceTime"] = self._last.decode()
         for line in self._cluster.follow(f"{self._path}/log", read_seconds=SILENCE_SECONDS, **query):
             moment, _, text = line.partition(b" ")
+            if not _MOMENT.match(moment):  # the rest of a line that was too long
+                moment, text = self._last + b"+", line
             if moment > self._last:
-                self._last = moment
-                self._lines.append(text)
+                self._last = moment.rstrip(b"+")
+                self._lines.append(text[-LINE_BYTES_KEPT:])
                 with contextlib.suppress(OSError, ValueError):  # nobody looks any more
                     sys.stderr.buffer.write(text + b"\n")
                     sys.stderr.buffer.flush()

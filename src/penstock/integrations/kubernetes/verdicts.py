@@ -83,6 +83,11 @@ def is_finished(job: Document) -> bool:
     return any(condition_of(job, type_) is not None for type_ in ("Complete", "Failed"))
 
 
+def is_suspended(job: Document | None) -> bool:
+    """Whether something holds a Job back before its pod is made."""
+    return condition_of(job or {}, "Suspended") is not None
+
+
 # ---- Why does it not begin? --------------------------------------------------------------------------------------
 
 
@@ -126,7 +131,7 @@ def say_last(events: Sequence[Document]) -> str:
 
 
 def _why_no_pod(job: Document | None, warnings: Sequence[Document]) -> Waiting | None:
-    if condition_of(job or {}, "Suspended") is not None:
+    if is_suspended(job):
         return Waiting("The Job is suspended: what admits Jobs to the cluster has not let it begin.")
     refused = [_said(one) for one in warnings if one.get("reason") == "FailedCreate"]
     if not refused:
