@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,6 +181,36 @@ def test_a_process_that_dies_crashes_its_task_run_only(history: History) -> None
 
     assert 3 == body()
     assert ("Crashed", "process_died") == (history.task_run("dies").state.name, history.task_run("dies").state.reason)
+
+
+@pytest.mark.parametrize("how", ["at once", "after a failure"])
+def test_a_task_whose_process_died_is_tried_again_in_another(history: History, tmp_path: Path, how: str) -> None:
+    """As often as the task says, counting what was tried in the process that is gone."""
+    tried = tmp_path / "tried"
+
+    @task(retries=2)
+    def dies_once(how: str) -> int:
+        before = tried.read_text() if tried.exists() else ""
+        tried.write_text(before + "x")
+        if how == "after a failure" and not before:
+            raise ValueError("at first")
+        if len(before) < 2 and (before or how == "at once"):
+            os._exit(3)
+        return len(before)
+
+    @task(retries=1)
+    def dies_always() -> None:
+        os._exit(4)
+
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def body() -> tuple[int, str]:
+        return dies_once.submit(how).result(), dies_always.submit().wait().state.name
+
+    assert (2, "Crashed") == body()
+    run, always = history.task_run("dies_once"), history.task_run("dies_always")
+    first = "Crashed" if how == "at once" else "Failed"
+    assert (3, [first, "Crashed", "Completed"]) == (run.attempt, [each.state_name for each in run.attempts])
+    assert (2, ["Crashed", "Crashed"]) == (always.attempt, [each.state_name for each in always.attempts])
 
 
 def test_async_and_generator_tasks_run_in_processes() -> None:

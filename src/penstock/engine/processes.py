@@ -2,20 +2,22 @@
 
 A child is a fresh interpreter: it imports what the task needs, runs the whole life of the call (attempts, cache,
 results) and sends each record back as it happens; only the parent, which owns the run, journals. A child that dies
-takes one task run with it, which is then known to have CRASHED.
+takes one task run with it, which is tried again in another one if the task is to be, and else known to have CRASHED.
 """
 
+import json
 import os
 import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import InvalidDefinition, RunCancelled, RunCrashed
+from penstock.core.records import TaskSeen
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import TaskFuture
 from penstock.engine.gates import LOOK_SECONDS
@@ -23,8 +25,17 @@ from penstock.engine.inputs import resolve
 from penstock.engine.interrupts import Interrupted, timed_out
 from penstock.engine.kept_results import is_strict, load_result, results_of
 from penstock.engine.options import FlowOptions, Hooks
+from penstock.engine.programs import drive
 from penstock.engine.states import State
-from penstock.engine.task_life import admit, count_end, failure, finish, recall
+from penstock.engine.task_life import (
+    admit,
+    count_end,
+    delay_before_retry,
+    failure,
+    finish,
+    recall,
+    wait_for_retry,
+)
 
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext, TaskCall
@@ -39,6 +50,8 @@ class Child:
         ours, theirs = Pipe()
         environment = {**os.environ, "PENSTOCK_CHILD_PATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
         self._pipe: Connection = ours
+        self.last_seen: str | None = None
+        """What was last recorded of the call that it runs."""
         self._process = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
@@ -57,6 +70,7 @@ class Child:
 
         Raises `RunCrashed` if the process ends before the call does, `RunCancelled` if the run is to stop.
         """
+        self.last_seen = None
         try:
             self._pipe.send_bytes(payload)
             while True:
@@ -65,6 +79,8 @@ class Child:
                 if kind == "record":
                     tag, body = content
                     call.run.services.journal.append(tag, body)
+                    if tag == "task" and f'"{call.id}"' in body:
+                        self.last_seen = body
                 elif kind == "line":
                     call.run.services.console.line(*content)
                 else:
@@ -137,7 +153,7 @@ def pack_call(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any], *, 
             run.log_prints,
         ),
         "call": (call.task, call.task_id, call.id, call.ordinal, call.tags, call.created_at, call.exact),
-        "seen": (call.name, call.upstream, call.attempt, call.started_at),
+        "seen": (call.name, call.upstream, call.attempt, call.started_at, call.attempts),
         "parent": None
         if call.parent is None
         else (call.parent.task, call.parent.task_id, call.parent.id, call.parent.ordinal),
@@ -174,8 +190,9 @@ def _stays() -> None:
     """Stands for a flow's function where that is never called."""
 
 
-def run_in_child(child: Child, future: TaskFuture) -> State:
-    """Run the whole life of a submitted call in a child process; what it depends on has ended."""
+def run_in_child(find_child: Callable[[], Child], future: TaskFuture) -> State:
+    """Run the whole life of a submitted call in a child process, what it depends on having ended; in the next one if that
+    dies and the task is to be tried again."""
     call = future.call
     if call.run.cancelled.is_set():
         call.run.check_going_on()
@@ -186,17 +203,35 @@ def run_in_child(child: Child, future: TaskFuture) -> State:
         return finish(call, refusal)
     args = [resolve(value) for value in call.args]
     kwargs = {name: resolve(value) for name, value in call.kwargs.items()}
-    try:
-        state = child.run(call, pack_call(call, args, kwargs))
-    except (InvalidDefinition, RunCancelled) as error:
-        return finish(call, failure(call, error))
-    except RunCrashed as error:
-        if call.run.cancelled.is_set():  # killed for that
-            return finish(call, failure(call, RunCancelled(str(error))))
-        return finish(call, State(StateType.CRASHED, message=str(error), data=error, reason=Reason.PROCESS_DIED))
-    if is_strict(call):
-        call.run.sync()
-    return count_end(call, state)
+    while True:
+        child = find_child()
+        try:
+            state = child.run(call, pack_call(call, args, kwargs))
+        except (InvalidDefinition, RunCancelled) as error:
+            return finish(call, failure(call, error))
+        except RunCrashed as error:
+            if call.run.cancelled.is_set():  # killed for that
+                return finish(call, failure(call, RunCancelled(str(error))))
+            state = State(StateType.CRASHED, message=str(error), data=error, reason=Reason.PROCESS_DIED)
+            _learn_attempt(call, child.last_seen)
+            delay = delay_before_retry(call, state)
+            if delay is None:
+                return finish(call, state)
+            drive(wait_for_retry(call, state, delay))
+            continue
+        if is_strict(call):
+            call.run.sync()
+        return count_end(call, state)
+
+
+def _learn_attempt(call: "TaskCall", last_seen: str | None) -> None:
+    """How far a call had come in a process that died: as it reported, else no further than to be tried once more."""
+    if last_seen is None:
+        call.attempt, call.started_at = call.attempt + 1, call.run.services.clock.now_us()
+        return
+    seen = TaskSeen._make(json.loads(f"[{last_seen}]"))
+    call.name, call.attempt, call.started_at = seen.name, seen.attempt, seen.started_at
+    call.attempts = None if seen.attempts is None else [list(attempt) for attempt in seen.attempts]
 
 
 def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -42,7 +42,7 @@ class ProcessPool(ThreadPool):
 
     def execute(self, future: TaskFuture) -> None:
         if future.claim():
-            conclude(future, lambda: run_in_child(self._child(), future))
+            conclude(future, lambda: run_in_child(self._child, future))
 
     def interrupt(self) -> None:
         for child in list(self._children.values()):
