@@ -89,8 +89,14 @@ class Signature:
         schema: dict[str, Any] = self._get_model().model_json_schema(by_alias=True, schema_generator=Lenient)
         schema.get("properties", {}).pop(self._rest, None)  # no form asks for these
         if not self._takes_any:
-            schema["additionalProperties"] = False  # or a parameter whose name is mistyped would fail the run, much later
+            schema["additionalProperties"] = (
+                False  # or a parameter whose name is mistyped would fail the run, much later
+            )
         return schema
+
+    def build(self) -> None:
+        """Build now what the first validation would build: what is forked from here has it."""
+        self._get_model()
 
     def _get_model(self) -> Any:
         if self._model is None:
