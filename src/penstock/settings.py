@@ -43,6 +43,13 @@ def _parse_positive(text: str) -> float:
     return value
 
 
+def _parse_lease(text: str) -> float:
+    value = float(text)
+    if not 2 <= value <= 3_600:
+        raise ValueError("expected 2 to 3600 seconds")
+    return value
+
+
 def _parse_count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -158,6 +165,12 @@ class Settings:
     cancel_grace_seconds: float = _setting(
         10.0, _parse_positive, about="How long a cancelled run may take to end by itself."
     )
+    lease_seconds: float = _setting(
+        60.0,
+        _parse_lease,
+        about="How long nothing may be heard of a process that records through a server before its runs are presumed crashed; "
+        "at most half as long a worker may be silent that has claimed runs. The same for server, workers and runs.",
+    )
     retention_days: float = _setting(
         90.0,
         _parse_positive,
@@ -165,6 +178,11 @@ class Settings:
     )
     color: bool = _setting(True, _parse_bool, about="Colour on the terminal (NO_COLOR is heeded too).")
     test_mode: bool = _setting(False, _parse_bool, about="Set by the test harness.")
+
+    @property
+    def claim_seconds(self) -> float:
+        """How long a claim of a worker holds without being renewed."""
+        return self.lease_seconds / 2
 
     @property
     def database_path(self) -> Path:

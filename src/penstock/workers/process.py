@@ -16,6 +16,7 @@ from penstock.core.errors import RequestInvalid
 from penstock.work import ClaimedRun
 from penstock.workers.infrastructure import (
     CLAIM_VARIABLE,
+    FOLDER_VARIABLE,
     RUN_VARIABLE,
     Ending,
     Handle,
@@ -65,6 +66,8 @@ def start_cold(claimed: ClaimedRun, job: Mapping[str, Any], environment: Mapping
     told = {RUN_VARIABLE: claimed.run.id, CLAIM_VARIABLE: str(claimed.request.claim)}
     if folder and not Path(folder).is_dir():
         raise RequestInvalid(f"The job's working folder {folder} is not on this machine.")
+    if folder:
+        told[FOLDER_VARIABLE] = str(folder)
     try:
         process = subprocess.Popen(
             command,

@@ -4,7 +4,9 @@ Whatever cannot be forked starts cold: a module that starts threads as it is imp
 process says why), a zygote that died. The worker sees handles, and not how they came to be.
 """
 
+import contextlib
 import os
+import select
 import selectors
 import signal
 import socket
@@ -23,10 +25,13 @@ from penstock.workers.infrastructure import Ending, Handle, explain_code
 from penstock.workers.outputs import Output, send_signal
 from penstock.workers.zygote import receive, send
 
+LOOK_SECONDS = 1.0
 ZYGOTES_MAX = 4
 """The one that was used least recently goes first."""
 IDLE_SECONDS_MAX = 60.0
 """After which a process that is kept for further runs goes."""
+COLD_SECONDS = 60.0
+"""So long after a zygote could not be had none is tried again: by then somebody may have mended the code."""
 
 Key = tuple[Any, ...]
 StartCold = Callable[[ClaimedRun, Mapping[str, Any], Mapping[str, str]], Handle]
@@ -39,7 +44,8 @@ class WarmPool:
         self.start_cold = start_cold
         self.lock = threading.RLock()
         self._zygotes: dict[Key, _Zygote] = {}
-        self._cold: set[Key] = set()
+        self._cold: dict[Key, float] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []
         self._selector = selectors.DefaultSelector()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -48,14 +54,14 @@ class WarmPool:
         """Start a run in a fork; none if it cannot be."""
         key = _key_of(claimed.request.spec, job, environment)
         with self.lock:
-            if key in self._cold or self._closed:
+            if self._closed or self._cold.get(key, 0.0) > time.monotonic():
                 return None
             zygote = self._zygotes.pop(key, None)
             if zygote is None:
                 try:
                     zygote = self._make(key, claimed.request.spec, job, environment)
                 except OSError:  # no such sockets on this system, or no more processes
-                    self._cold.add(key)
+                    self._cold[key] = time.monotonic() + COLD_SECONDS
                     return None
             self._zygotes[key] = zygote  # the one used last stands last
             handle = WarmHandle(self, claimed, job, environment)
@@ -102,46 +108,74 @@ class WarmPool:
             if self._zygotes.get(key) is zygote:
                 del self._zygotes[key]
             if cold:
-                self._cold.add(key)
+                self._cold[key] = time.monotonic() + COLD_SECONDS
+
+    def reap(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait for the end of a zygote that says nothing any more."""
+        self._leaving.append(process)
 
     def _run(self) -> None:
-        while True:
-            for found, _ in self._selector.select(1.0):
+        while not self._is_through():
+            for found, _ in self._selector.select(LOOK_SECONDS):
                 hear: Callable[[], bool] = found.data
                 with self.lock:
                     if not hear():
                         self._selector.unregister(found.fileobj)
                         found.fileobj.close()  # type: ignore[union-attr]  # sockets are registered only
             with self.lock:
+                self._leaving = [process for process in self._leaving if process.poll() is None]
                 for zygote in self._zygotes.values():
                     zygote.let_go_of_idle()
+        self._selector.close()
+
+    def _is_through(self) -> bool:
+        with self.lock:
+            return self._closed and not self._leaving and not self._selector.get_map()
 
 
 class _Runner:
-    """A fork that runs one after another."""
+    """A fork that runs one after another. `key` is that of its first run, by which the zygote speaks of it."""
 
-    def __init__(self, zygote: "_Zygote", output: Output, line: socket.socket):
-        self.zygote, self.output, self.line = zygote, output, line
+    def __init__(self, zygote: "_Zygote", key: str, output: Output, line: socket.socket):
+        self.zygote, self.key, self.output, self.line = zygote, key, output, line
+        self.pid: int | None = None
         self.handle: WarmHandle | None = None
         self.idle_since = 0.0
 
     def hear(self) -> bool:
-        """What the fork says: that a run is over, and it is ready for the next."""
+        """What the fork says: that a run is over and it is ready for the next; or that its code is out of date, and it goes."""
         said = receive(self.line)
-        handle, self.handle = self.handle, None
         if said is None:  # how it ended the zygote tells
-            if handle is not None:
-                self.zygote.runners.pop(handle.key, None)
-                self.zygote.handles[handle.key] = handle
             if self in self.zygote.idle:
                 self.zygote.idle.remove(self)
             return False
-        if handle is not None:
+        message = said[0]
+        handle, self.handle = self.handle, None
+        if "stale" in message:
+            self.zygote.replace()
+            if handle is not None:
+                handle.begin_elsewhere()
+        elif handle is not None:
             handle.pid = None
-            handle.end(said[0]["code"])
+            handle.end(message["code"])
             self.idle_since = time.monotonic()
-            self.zygote.idle.append(self)
+            if self.zygote.is_retired:
+                self.let_go()
+            else:
+                self.zygote.idle.append(self)
         return True
+
+    def end(self, code: int) -> None:
+        """It has ended, and with it the run that it was at; what it said before comes first."""
+        while self.line.fileno() >= 0 and select.select([self.line], [], [], 0)[0] and self.hear():
+            pass
+        handle, self.handle = self.handle, None
+        if handle is not None:
+            handle.end(code)
+
+    def let_go(self) -> None:
+        """Nothing more is to come: it ends."""
+        _say_no_more(self.line)
 
 
 class _Zygote:
@@ -150,35 +184,28 @@ class _Zygote:
     def __init__(self, pool: WarmPool, key: Key, line: socket.socket, process: "subprocess.Popen[bytes]"):
         self.pool, self.key, self.line, self.process = pool, key, line, process
         self.handles: dict[str, WarmHandle] = {}
+        """Runs that were given to it, each in a fork of its own or one that is about to begin."""
         self.runners: dict[str, _Runner] = {}
         self.idle: list[_Runner] = []
-        self.pids: dict[str, int] = {}
-        self._retired = False
+        self.is_retired = self._is_gone = False
 
     def begin(self, handle: "WarmHandle") -> None:
         """Have a run begun, in a fork that is there already or a new one."""
         message = {"key": handle.key, "run": handle.claimed.run.id, "claim": handle.claimed.request.claim}
-        while handle.is_reusing and self.idle:
-            runner = self.idle.pop()
-            try:
-                send(runner.line, message)
-            except OSError:
-                continue
-            runner.handle = handle
-            handle.output, handle.pid = runner.output, self.pids.get(self._key_of(runner))
+        if handle.is_reusing and self._begin_in_idle(handle, message):
             return
-        self.handles[handle.key] = handle
         out, out_in = os.pipe()
         handle.output = Output(os.fdopen(out, "rb"), shown=handle.shown)
         fds: tuple[int, ...] = (out_in,)
         theirs: socket.socket | None = None
         if handle.is_reusing:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            runner = _Runner(self, handle.output, ours)
+            runner = self.runners[handle.key] = _Runner(self, handle.key, handle.output, ours)
             runner.handle = handle
-            self.runners[handle.key] = runner
             self.pool.listen(ours, runner.hear)
             fds = (out_in, theirs.fileno())
+        else:
+            self.handles[handle.key] = handle
         try:
             send(self.line, message, fds)
         except OSError:
@@ -188,6 +215,20 @@ class _Zygote:
             if theirs is not None:
                 theirs.close()
 
+    def _begin_in_idle(self, handle: "WarmHandle", message: Mapping[str, Any]) -> bool:
+        while self.idle:
+            runner = self.idle.pop()
+            try:
+                send(runner.line, message)
+            except OSError:  # it died meanwhile
+                continue
+            runner.handle, handle.output = handle, runner.output
+            runner.output.forget()
+            if runner.pid is not None:
+                handle.started(runner.pid)
+            return True
+        return False
+
     def hear(self) -> bool:
         """What the zygote says; False if it says nothing any more."""
         said = receive(self.line)
@@ -196,57 +237,71 @@ class _Zygote:
             return False
         message = said[0]
         if "started" in message:
-            self.pids[message["started"]] = message["pid"]
-            handle = self.handles.get(message["started"])
-            if handle is not None:
-                handle.started(message["pid"])
-                if message["started"] in self.runners:  # its end is told by itself
-                    del self.handles[message["started"]]
+            self._started(message["started"], message["pid"])
         elif "ended" in message:
-            self.pids.pop(message["ended"], None)
             runner = self.runners.pop(message["ended"], None)
             handle = self.handles.pop(message["ended"], None)
             if runner is not None:
-                handle, runner.handle = runner.handle or handle, None
-            if handle is not None:
+                runner.end(message["code"])
+            elif handle is not None:
                 handle.end(message["code"])
         elif "stale" in message:
-            self.pool.forget(self.key, self, cold=False)
-            handle = self.handles.pop(message["stale"], None)
-            if handle is not None:
+            self.replace()
+            for handle in self._take(message["stale"]):
                 handle.begin_elsewhere()
         elif "cold" in message:
             self.pool.forget(self.key, self, cold=True)
             self.gone()
         return True
 
+    def _started(self, key: str, pid: int) -> None:
+        runner, handle = self.runners.get(key), self.handles.get(key)
+        if runner is not None:
+            runner.pid, handle = pid, runner.handle
+        if handle is not None:
+            handle.started(pid)
+
+    def _take(self, key: str) -> "list[WarmHandle]":
+        """The run of that key, which is not this zygote's any more."""
+        runner = self.runners.pop(key, None)
+        handle = self.handles.pop(key, None) if runner is None else runner.handle
+        if runner is not None:
+            runner.handle = None
+            runner.let_go()
+        return [] if handle is None else [handle]
+
+    def replace(self) -> None:
+        """Its code is out of date: the next run begins in another one."""
+        self.pool.forget(self.key, self, cold=False)
+        self.retire()
+
     def gone(self) -> None:
         """It is no more: what it has not begun begins cold, what it forked is watched from here."""
         self.pool.forget(self.key, self, cold=False)
-        for key, handle in list(self.handles.items()):
-            del self.handles[key]
-            if handle.pid is None:
-                handle.begin_elsewhere(cold=True)
-            else:
-                handle.watch()
-        self.process.poll()
+        self.is_retired = True
+        if not self._is_gone:
+            self._is_gone = True
+            self.pool.reap(self.process)
+        for key in [*self.handles, *self.runners]:
+            for handle in self._take(key):
+                if handle.pid is None:
+                    handle.begin_elsewhere(cold=True)
+                else:
+                    handle.watch()
 
     def retire(self) -> None:
         """Have it go once nothing more is to be begun from it; forks that are idle go, others end by themselves."""
-        self._retired = True
-        for runner in self.idle:
-            runner.line.shutdown(socket.SHUT_RDWR)
-        self.line.shutdown(socket.SHUT_WR)
+        self.is_retired = True
+        while self.idle:
+            self.idle.pop().let_go()
+        _say_no_more(self.line)
 
     def let_go_of_idle(self) -> None:
         """End the forks that wait for a run in vain."""
         now = time.monotonic()
         for runner in [one for one in self.idle if now - one.idle_since > IDLE_SECONDS_MAX]:
             self.idle.remove(runner)
-            runner.line.shutdown(socket.SHUT_WR)
-
-    def _key_of(self, runner: _Runner) -> str:
-        return next((key for key, known in self.runners.items() if known is runner), "")
+            runner.let_go()
 
 
 class WarmHandle:
@@ -318,9 +373,14 @@ class WarmHandle:
 
     def begin_elsewhere(self, *, cold: bool = False) -> None:
         """Begin in a fork of another zygote, or cold."""
+        if self._killing:
+            self._ending = Ending(None, "It was ended before it began.")
+            return
         try:
             instead = None if cold else self._pool.start(self.claimed, self._job, self._environment)
             self._instead = instead or self._pool.start_cold(self.claimed, self._job, self._environment)
+            if self._stopping:
+                self._instead.stop()
         except PenstockError as error:
             self._ending = Ending(None, str(error))
 
@@ -333,7 +393,21 @@ def _key_of(spec: DeploymentSpec, job: Mapping[str, Any], environment: Mapping[s
     return (*where, frozenset(environment.items()))
 
 
+def _say_no_more(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the other side has gone already
+        line.shutdown(socket.SHUT_WR)
+
+
 def _is_there(pid: int) -> bool:
+    """Whether a process that is nobody's child here is alive; one that nobody has waited for is not."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return not os.path.isdir("/proc/self") and _takes_signals(pid)
+
+
+def _takes_signals(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

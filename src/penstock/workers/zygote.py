@@ -5,6 +5,7 @@ It forks a child for each run (or one that runs several, one after another), and
 that it imported has changed it forks no more: the worker starts a new one.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -13,16 +14,20 @@ import select
 import signal
 import socket
 import sys
+import sysconfig
 import threading
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Mapping, Set
+from typing import Any, NoReturn
 
 from penstock.scheduling import DeploymentSpec
 from penstock.wire import decoder
 from penstock.workers.execute import Loaded, find_job, load, run_job
+from penstock.workers.printing import outlive_reader
 
 MESSAGE_BYTES_MAX = 256 * 1024
 Stamp = tuple[int, int]
+NEVER: Stamp = (-1, -1)
 
 
 def main(fd: int) -> int:
@@ -34,30 +39,32 @@ def main(fd: int) -> int:
     message, _ = said
     spec: DeploymentSpec = decoder(DeploymentSpec)(message["spec"])
     _import_engine()
-    known = set(sys.modules)
+    known, begun = set(sys.modules), time.time_ns()
     loaded = load(spec, working_dir=message["working_dir"])
     if loaded.flow is None or threading.active_count() > 1:
         why = "its code cannot be loaded" if loaded.flow is None else "its module starts threads as it is imported"
         send(line, {"cold": why})
         return 0
-    stamps = _stamp_files(set(sys.modules) - known)
+    loaded.flow.signature.build()
+    stamps = _stamp_files(known, since=begun)
     gc.collect()
     gc.freeze()  # what is here already is never moved about, so that the forks go on sharing it
     try:
-        _Zygote(line, loaded, stamps).serve()
+        _Zygote(line, loaded, known, stamps).serve()
     except BrokenPipeError:  # the worker died: nobody wants to hear of ends
         return 0
     return 0
 
 
 class _Zygote:
-    def __init__(self, line: socket.socket, loaded: Loaded, stamps: Mapping[str, Stamp]):
-        self._line, self._loaded, self._stamps = line, loaded, stamps
+    def __init__(self, line: socket.socket, loaded: Loaded, known: Set[str], stamps: Mapping[str, Stamp]):
+        """`known`: the modules of Penstock, which are not looked after."""
+        self._line, self._loaded, self._known, self._stamps = line, loaded, known, stamps
         self._keys: dict[int, str] = {}
-        self._wake, wake_in = os.pipe()
+        self._wake, self._wake_in = os.pipe()
         os.set_blocking(self._wake, False)
-        os.set_blocking(wake_in, False)
-        signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
+        os.set_blocking(self._wake_in, False)
+        signal.set_wakeup_fd(self._wake_in, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -92,7 +99,7 @@ class _Zygote:
             except BaseException as error:
                 os.write(2, f"{type(error).__name__}: {error}\n".encode())
             finally:
-                os._exit(code)
+                _leave(code)
         self._keys[pid] = message["key"]
         for fd in fds:
             os.close(fd)
@@ -104,9 +111,12 @@ class _Zygote:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         self._line.close()
+        os.close(self._wake)
+        os.close(self._wake_in)
         os.dup2(fds[0], 1)
         os.dup2(fds[0], 2)
         os.close(fds[0])
+        outlive_reader()
         gc.unfreeze()
         if len(fds) == 1:
             return run_job(find_job(message["run"], message["claim"]), self._loaded)
@@ -116,14 +126,20 @@ class _Zygote:
         """Run one after another, for as long as the worker keeps the line open."""
         from penstock.sdk import wiring  # lazy: the engine, loaded by now
 
+        stamps = dict(self._stamps)
         try:
             while True:
+                begun = time.time_ns()
                 code = run_job(find_job(message["run"], message["claim"]), self._loaded, keep=True)
+                stamps = {**_stamp_files(self._known, since=begun), **stamps}  # what was known before keeps its stamp
                 send(line, {"done": message["run"], "code": code})
                 said = receive(line)
                 if said is None:
                     return 0
                 message = said[0]
+                if _are_stale(stamps):
+                    send(line, {"stale": message["key"]})
+                    return 0
         finally:
             wiring.shut_down()
 
@@ -145,6 +161,17 @@ class _Zygote:
             key = self._keys.pop(pid, None)
             if key is not None:
                 send(self._line, {"ended": key, "code": os.waitstatus_to_exitcode(status)})
+
+
+def _leave(code: int) -> NoReturn:
+    """End a fork as an interpreter ends, but for its taking all modules apart, which takes longer than a short run."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for the user's threads, as multiprocessing has it
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 # ---- Messages ---------------------------------------------------------------------------------------------------
@@ -172,6 +199,7 @@ def _import_engine() -> None:
     for name in (
         "engine.slots",
         "orchestrator.local",
+        "orchestrator.remote",
         "orchestrator.scheduling",
         "sdk.calls",
         "sdk.launching",
@@ -180,14 +208,17 @@ def _import_engine() -> None:
         importlib.import_module(f"penstock.{name}")
 
 
-def _stamp_files(names: set[str]) -> dict[str, Stamp]:
-    """The files of modules outside of the installation, as they are now."""
-    own = (sys.prefix, sys.base_prefix)
+def _stamp_files(known: Set[str], *, since: int) -> dict[str, Stamp]:
+    """The files of the user's modules, imported from some time on: those of the installation change only with a new environment.
+
+    One that was written after that time may have been imported before it was written: its stamp is none of any file's.
+    """
+    own = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
     stamps = {}
-    for name in names:
-        path = getattr(sys.modules.get(name), "__file__", None)
+    for name, module in list(sys.modules.items()):
+        path = None if name in known else getattr(module, "__file__", None)
         if isinstance(path, str) and not path.startswith(own) and (stamp := _stamp(path)) is not None:
-            stamps[path] = stamp
+            stamps[path] = stamp if stamp[0] < since else NEVER
     return stamps
 
 
