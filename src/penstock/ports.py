@@ -309,6 +309,8 @@ class MarkCrashed(Request[Sequence[RunId]]):
 
     writer_id: WriterId
     message: str
+    last_seen_at: int | None = None
+    """When the process was last heard of, microseconds UTC: the runs ended then, and not when somebody found out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

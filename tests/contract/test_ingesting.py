@@ -162,6 +162,28 @@ def test_a_dead_writers_runs_are_presumed_crashed(teller: Teller) -> None:
     assert [] == list(teller.ask(MarkCrashed(writer_id=teller.id, message="again")))
 
 
+def test_a_dead_writers_runs_ended_when_it_was_last_seen_and_not_when_that_was_found_out(
+    teller: Teller, clock: FakeClock
+) -> None:
+    run_id = teller.begin()
+    began_at = clock.now_us()
+    teller.tell(defined(), seen(run_id, "1", "Running", started_at=began_at + 2_000_000))
+    clock.move(seconds=3_600)
+    teller.ask(MarkCrashed(writer_id=teller.id, message="gone", last_seen_at=began_at + 1_000_000))
+    run, task = teller.run(run_id), teller.task_run(run_id, "1")
+    assert (clock.now_us(), began_at + 1_000_000) == (run.state.at, run.ended_at)
+    assert began_at + 2_000_000 == task.ended_at  # it has not ended before it began, whatever the clocks say
+
+
+def test_nobody_was_last_seen_in_the_future_or_before_the_run_began(teller: Teller, clock: FakeClock) -> None:
+    for said, seconds in ((clock.now_us() + 10**9, 5.0), (1, 0.0)):
+        run_id = teller.begin()
+        began_at = clock.now_us()
+        clock.move(seconds=5)
+        teller.ask(MarkCrashed(writer_id=teller.id, message="gone", last_seen_at=said))
+        assert began_at + int(seconds * 1_000_000) == teller.run(run_id).ended_at
+
+
 def test_nothing_is_known_of_an_unknown_writer(teller: Teller) -> None:
     assert [] == list(teller.ask(MarkCrashed(writer_id=teller.id, message="gone")))
 

@@ -1,6 +1,7 @@
 """Runs that somebody ends from outside: by the store, from the keyboard, by a signal, by leaving."""
 
 import signal
+import time
 
 import pytest
 
@@ -124,12 +125,16 @@ def test_a_process_that_ends_without_a_word_crashed_and_the_next_one_says_so(wor
     if how == "kill":
         program.process.kill()
     assert program.wait()[0] in (4, -signal.SIGTERM, -signal.SIGKILL)
+    over_at = time.time_ns() // 1000
 
     world.run("flows.py", "quick", "1")
 
     crashed = world.history.flow_runs("leaving")[0]
     assert ("Crashed", "process_died") == (crashed.state.name, crashed.state.reason)
     assert str(program.process.pid) in str(crashed.state.message)
+    assert crashed.started_at is not None
+    assert crashed.ended_at is not None
+    assert crashed.started_at <= crashed.ended_at <= over_at < crashed.state.at
     assert ["Completed"] == [t.state.name for t in world.history.task_runs(crashed.id)]
 
 

@@ -9,11 +9,12 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.core.errors import JournalCorrupt, JournalError
+from penstock.core.ids import WriterId
 from penstock.core.records import JOURNAL_FORMAT, Record, WriterClosed, parse_record
 from penstock.engine.journal import SUFFIX, boot_id, host_name
 from penstock.ports import FindOpenRuns, Ingest, MarkCrashed, Orchestrator, Principal
@@ -195,7 +196,16 @@ def _finish(
     crashed: list[str] = []
     if not closed:
         message = say(header) or f"Process {header.pid} on {header.host} ended without a final word."
-        crashed = list(orchestrator.ask(MarkCrashed(writer_id=header.writer, message=message), principal))  # type: ignore[arg-type]
+        request = MarkCrashed(
+            writer_id=WriterId(header.writer), message=message, last_seen_at=_last_sign_of_life(path, records)
+        )
+        crashed = list(orchestrator.ask(request, principal))
     if whole:
         path.unlink(missing_ok=True)
     return crashed
+
+
+def _last_sign_of_life(path: Path, records: Sequence[tuple[int, Record]]) -> int:
+    """The latest of the times that the records speak of, and of those at which the file was written to."""
+    said = (getattr(record, name, None) or 0 for _, record in records for name in ("at", "ended_at", "started_at"))
+    return max(path.stat().st_mtime_ns // 1000, max(said, default=0))

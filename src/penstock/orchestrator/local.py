@@ -30,7 +30,12 @@ HANDLERS: Mapping[type[Request[Any]], Handler] = {
     ports.TakeFlowRun: transitions.take,
     ports.MoveFlowRun: transitions.move,
     ports.MarkCrashed: lambda store, request, by: moves.mark_crashed(
-        store, request.writer_id, request.message, by.workspace, actor=by.name
+        store,
+        request.writer_id,
+        request.message,
+        by.workspace,
+        actor=by.name,
+        last_seen_at=request.last_seen_at,
     ),
     ports.ReapLeases: lambda store, request, by: leases.reap_leases(store, request, by.name),
     ports.FindOpenRuns: _within(writers.find_open_runs),

@@ -57,5 +57,5 @@ def reap_leases(store: Store, request: ReapLeases, actor: str) -> Sequence[RunId
     for row in rows:
         silent = max(0, now - row.seen_at) // 1_000_000
         message = f"Nothing was heard of process {row.pid} on {row.host} for {silent:,} s."
-        crashed += mark_crashed(store, row.id, message, row.name, actor=actor, silent=True)
+        crashed += mark_crashed(store, row.id, message, row.name, actor=actor, silent=True, last_seen_at=row.seen_at)
     return crashed

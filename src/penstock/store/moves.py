@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, not_, select, update
+from sqlalchemy import Connection, and_, case, func, not_, select, update
 
 from penstock.core.ids import RunId
 from penstock.core.states import FINAL_TYPES, Reason, RunFacts, RunState, StateType, is_final
@@ -171,9 +171,16 @@ def _take_request(transaction: Transaction, request: TakeFlowRun, gathered: Gath
 
 
 def mark_crashed(
-    store: Store, writer_id: str, message: str, workspace: str, *, actor: str, silent: bool = False
+    store: Store,
+    writer_id: str,
+    message: str,
+    workspace: str,
+    *,
+    actor: str,
+    silent: bool = False,
+    last_seen_at: int | None = None,
 ) -> Sequence[RunId]:
-    """Presume a dead writer's unfinished runs CRASHED, with the task runs that they left unfinished.
+    """Presume a dead writer's unfinished runs CRASHED, with the task runs that they left unfinished, since it was last seen.
 
     Those that were to be cancelled are CANCELLED by its death; not if it was only `silent`, as it may still say otherwise.
     """
@@ -201,9 +208,10 @@ def mark_crashed(
             if gathered is None:
                 continue
             state = cancel if gathered.facts.cancel_requested and not silent else crash
-            if _write_state(transaction, gathered, state):
+            ended_at = min(now, max(now if last_seen_at is None else last_seen_at, gathered.started_at or 0))
+            if _write_state(transaction, gathered, state, ended_at=ended_at):
                 add_moves(transaction, [_moved(workspace_id, gathered, state, None, actor)])
-                settle_tasks(transaction, gathered.seq, at=state.at, message=message)
+                settle_tasks(transaction, gathered.seq, at=ended_at, message=message)
                 crashed.append(RunId(run_id))
                 if gathered.deployment is not None:
                     from penstock.store.crash_policies import after_crash  # lazy: only for runs that were asked for
@@ -247,7 +255,7 @@ def settle_tasks(transaction: Transaction, run_seq: int, *, at: int, message: st
         "state_name": crashed.name,
         "reason": Reason.PROCESS_DIED.value,
         "message": message,
-        "ended_at": at,
+        "ended_at": case((t.started_at > at, t.started_at), else_=at),
         "changed": transaction.changed,
     }
     if transaction.connection.execute(update(task_run).where(unfinished).values(values)).rowcount:
@@ -308,7 +316,7 @@ def _write_state(transaction: Transaction, gathered: Gathered, state: RunState, 
     if state.type is StateType.RUNNING and gathered.started_at is None:
         values |= {"started_at": state.at, "start_at": state.at}
     if is_final(state.type, state.name):
-        values |= {"ended_at": state.at}
+        values.setdefault("ended_at", state.at)
     guard = and_(r.seq == gathered.seq, r.version == gathered.facts.version)
     return transaction.connection.execute(update(flow_run).where(guard).values(values)).rowcount == 1
 

@@ -3317,6 +3317,11 @@ export interface components {
         MarkCrashedBody: {
             /** Message */
             message: string;
+            /**
+             * Last Seen At
+             * @description When the process was last heard of, microseconds UTC: the runs ended then, and not when somebody found out.
+             */
+            last_seen_at?: number | null;
         };
         /**
          * MoveBackfillBody
