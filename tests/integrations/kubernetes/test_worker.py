@@ -24,7 +24,7 @@ from penstock.work import EndClaim, GetWorkPool, SaveWorkPool
 from penstock.workers.infrastructure import Infrastructure
 from penstock.workers.orphans import make_why_over
 from penstock.workers.running import make_worker
-from penstock.workers.worker import WorkerOptions
+from penstock.workers.worker import Worker, WorkerOptions
 from tests.fixtures.kubernetes import FakeCluster, running, show, terminated, wait_for_ever
 from tests.fixtures.servers import SOURCE, start_server
 from tests.integrations.kubernetes.conftest import POOL, SERVER, Mill
@@ -32,6 +32,7 @@ from tests.system.conftest import Ledger, until
 
 FLOWS = """
     import os
+    import time
     from penstock import flow
 
     @flow
@@ -39,6 +40,8 @@ FLOWS = """
         fd = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(fd, f"{sacks} sacks\\n".encode())
         os.close(fd)
+        while os.path.exists(os.environ["LEDGER"] + ".wait"):
+            time.sleep(0.01)
         key = os.environ.get("PENSTOCK_API_KEY", "")
         os.write(2, f"shows {key[:13]}\\n".encode())
         return sacks
@@ -65,12 +68,19 @@ def request(history: History, folder: Path, env: dict[str, str], **parameters: i
     return history.ask(RequestRun(deployment="grind/one", parameters=parameters)).id
 
 
+class Told(list[str]):
+    """What a worker said, and the worker."""
+
+    worker: Worker
+
+
 @contextmanager
-def working(infrastructure: Infrastructure | None = None) -> Iterator[list[str]]:
+def working(infrastructure: Infrastructure | None = None) -> Iterator[Told]:
     """Have a worker work until the block ends; then it waits for what runs."""
-    told: list[str] = []
+    told = Told()
     options = WorkerOptions(name="ada", work_pool=POOL, limit=4)
     worker = make_worker(load_settings(), options, infrastructure=infrastructure, tell=told.append)
+    told.worker = worker
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
     try:
@@ -107,6 +117,7 @@ def test_a_run_goes_from_the_pool_to_its_pod_and_to_its_end(
     assert (f"kubernetes:flows/{job['metadata']['name']}", "done") == (asked.infrastructure, asked.status)
 
 
+@pytest.mark.slow
 def test_a_pod_shows_a_real_server_the_token_of_its_run(
     cluster: FakeCluster, flows: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +169,24 @@ def test_a_run_that_is_cancelled_takes_its_job_with_it(
         mill.history.ask(CancelFlowRun(id=run, holder_alive=True))
         wait_for(mill.history, run, "Cancelled")
     assert ([], []) == (cluster.all("jobs"), cluster.all("pods"))
+
+
+def test_a_run_goes_on_without_its_worker_and_is_left_alone_by_the_next(
+    mill: Mill, cluster: FakeCluster, flows: Path, home: Path
+) -> None:
+    gate = flows / "ledger.wait"
+    gate.touch()
+    run = request(mill.history, flows, embedded(home), sacks=5)
+    with working() as told:
+        Ledger(flows / "ledger").wait_for("5 sacks")
+        told.worker.stop()  # twice: what runs is left to itself
+        told.worker.stop()
+    settings = load_settings()
+    why_over = make_why_over(wiring.open_orchestrator(settings), wiring.principal_of(settings), ended_seconds=0)
+    assert [] == remove_orphans(Cluster(), "flows", POOL, why_over, worker="bob")
+    assert "Running" == mill.history.flow_run(run).state.name
+    gate.unlink()
+    wait_for(mill.history, run, "Completed")
 
 
 # ---- What is left over -------------------------------------------------------------------------------------------
