@@ -35,7 +35,7 @@ export function Dialog({ open, onClose, title, description, children, side = fal
             </div>
             <Radix.Close asChild><IconButton label="Close"><X size={16} /></IconButton></Radix.Close>
           </header>
-          <div className="min-h-0 flex-1 overflow-auto px-4 pb-4">{children}</div>
+          <div className="min-h-0 flex-1 scroll-pb-16 overflow-auto px-4 pb-4">{children}</div>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -23,6 +23,7 @@ export function initialOf(schema: Schema, root: Schema): unknown {
   if ("default" in shape.schema) return shape.schema["default"];
   if (shape.nullable) return null;
   if (shape.kind === "list") return [];
+  if (shape.kind === "boolean") return false;
   if (shape.kind === "object") return objectOf(shape.schema, root);
   return "const" in shape.schema ? choicesOf(shape.schema)[0] : undefined;
 }

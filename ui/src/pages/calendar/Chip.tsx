@@ -1,7 +1,6 @@
 import { CalendarClock } from "lucide-react";
-import { colourOf, lookOf, wordOf } from "@/design/state";
+import { colourOf, lookOf, STACK_ORDER, wordOf } from "@/design/state";
 import { StateMark } from "@/design/StateMark";
-import { TaskCounts } from "@/design/TaskCounts";
 import { countsOf, type Bundle, type Entry } from "@/pages/calendar/model";
 import { clockTime, count, duration, exactInstant } from "@/time/format";
 
@@ -24,9 +23,9 @@ export function Chip({ bundle, onOpen, onMany, tall = false }: ChipProps) {
   if (entries.length > 1) {
     const last = entries.at(-1) ?? first;
     return (
-      <button type="button" onClick={onMany} className={`${shape} bg-sunken`} title={`${count(entries.length)} ${run ? "runs" : "times to come"} of ${title}\n${exactInstant(first.at)}\n${exactInstant(last.at)}`}>
+      <button type="button" onClick={onMany} className={`${shape} bg-hover`} title={`${count(entries.length)} ${run ? "runs" : "times to come"} of ${title}\n${exactInstant(first.at)}\n${exactInstant(last.at)}`}>
         <span className="font-medium">{count(entries.length)}×</span> <span className="min-w-0 flex-1 truncate">{title}</span>
-        {run ? <TaskCounts counts={countsOf(entries)} what="runs" /> : <CalendarClock size={12} aria-label="to come" className="shrink-0 text-faint" />}
+        {run ? <Shares entries={entries} /> : <CalendarClock size={12} aria-label="to come" className="shrink-0 text-faint" />}
       </button>
     );
   }
@@ -47,5 +46,18 @@ export function Chip({ bundle, onOpen, onMany, tall = false }: ChipProps) {
     >
       <CalendarClock size={12} aria-label={skipped ? "skipped" : "to come"} className="shrink-0" /> <span>{short(first.at)}</span> <span className={`min-w-0 truncate ${skipped ? "" : "text-ink"}`}>{title}</span>
     </button>
+  );
+}
+
+/** The states of many runs, as shares of a bar. */
+function Shares({ entries }: { entries: readonly Entry[] }) {
+  const counts = countsOf(entries);
+  const parts = STACK_ORDER.flatMap((type) => (counts[type] ? [[type, counts[type]] as const] : []));
+  const said = parts.map(([type, value]) => `${count(value)} ${wordOf(type)}`).join(", ");
+  return (
+    <span className="my-auto flex h-1.5 w-7 shrink-0 overflow-hidden rounded-full" title={said}>
+      <span className="sr-only">{said}</span>
+      {parts.map(([type, value]) => <span key={type} aria-hidden style={{ flexGrow: value, minWidth: 2, backgroundColor: colourOf(lookOf(type)) }} />)}
+    </span>
   );
 }
