@@ -199,7 +199,8 @@ def _finish(
         request = MarkCrashed(
             writer_id=WriterId(header.writer), message=message, last_seen_at=_last_sign_of_life(path, records)
         )
-        crashed = list(orchestrator.ask(request, principal))
+        marked = orchestrator.ask(request, principal)
+        crashed = list(marked)
     if whole:
         path.unlink(missing_ok=True)
     return crashed
