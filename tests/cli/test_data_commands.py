@@ -94,6 +94,19 @@ def value(kind: str):
 """
 
 
+NAMED = """
+from penstock import flow, task
+
+@task(result_storage_key="report-{day}")
+def report(day: str, value: int) -> int:
+    return value
+
+@flow
+def reporting(day: str, value: int) -> None:
+    report(day, value)
+"""
+
+
 @pytest.fixture
 def values(cli: Cli, tmp_path: Path) -> Any:
     path = tmp_path / "values.py"
@@ -144,6 +157,17 @@ def test_a_value_that_a_format_cannot_hold_is_refused(cli: Cli, values: Any, tmp
     assert 1 == outcome.code
     assert ".pickle" in outcome.err
     assert 1 == cli("result", "show", "set", "--output", str(tmp_path / "no" / "folder.pickle")).code
+
+
+def test_the_latest_result_of_a_name_is_found_by_it(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "named.py"
+    path.write_text(NAMED)
+    for value in (1, 2):
+        cli.ok("run", str(path), "-p", "day=monday", "-p", f"value={value}")
+    cli.ok("run", str(path), "-p", "day=tuesday", "-p", "value=3")
+    assert [2, 3] == [
+        cli.ok("result", "show", f"report-{day}", "--json").json["value"] for day in ("monday", "tuesday")
+    ]
 
 
 @pytest.mark.parametrize("what", ["nothing", "p:", "p:x", "p:a/b:0:1:zz:j", "r:a:1:j", "::::", "../../etc/passwd"])

@@ -3,6 +3,7 @@
 import json
 import pickle
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,11 @@ def result() -> None:
     examples=[
         "penstock result show brave-otter",
         "penstock result show 018f3a2b-7711 --json",
+        "penstock result show report-monday",
         "penstock result show brave-otter --output trips.parquet",
     ],
 )
-@click.argument("what", metavar="RUN|REFERENCE")
+@click.argument("what", metavar="RUN|NAME|REFERENCE")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="Write it to a file; the suffix chooses the format."
 )
@@ -77,7 +79,8 @@ def result() -> None:
 def show_result(session: Session, what: str, output: Path | None, as_json: bool) -> None:
     """Show the value that a run returned.
 
-    RUN is a flow run or task run: an id, the beginning of one, or a flow run's name; REFERENCE is where a result
+    RUN is a flow run or task run: an id, the beginning of one, or a flow run's name; NAME is what a task's
+    result_storage_key came to, and stands for the latest result of that name; REFERENCE is where a result
     is kept. --output writes .json, .csv and .parquet (tables),
     .pickle, and text or bytes as they are under any other suffix. Values are read from your result storage
     and unpickled: show only results of runs that you trust.
@@ -110,7 +113,7 @@ def _load(session: Session, what: str) -> Kept:
 
 
 def _find_reference(session: Session, what: str) -> str:
-    """The reference of a run's result, or what was given if that names no run."""
+    """The reference of a run's result, or of the latest result of that name; else what was given."""
     if ":" in what:
         return what
     run: FlowRun | TaskRun
@@ -119,7 +122,8 @@ def _find_reference(session: Session, what: str) -> str:
     elif find_task_run_ids(session, what):
         run = get_task_run(session, what)
     else:
-        return what
+        named = session.results.find_cached(f"named:{what}", now=time.time_ns() // 1000)
+        return what if named is None else named.reference
     if run.result is None:
         state = f"it is {run.state.name}" + ("" if run.state.is_final else " and may have one later")
         raise UnfinishedRun(f"`{run.name}` has no kept result: {state}.")
