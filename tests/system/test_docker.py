@@ -25,11 +25,11 @@ from penstock.integrations.docker.engines import EngineUnavailable
 from penstock.integrations.docker.jobs import RUN_LABEL, TARGET_LABEL
 from penstock.integrations.docker.orphans import OrphanWatch
 from penstock.ports import CancelFlowRun, FlowRun, GetFlowRun, ListFlowRuns, ListLogs, ListTaskRuns
-from penstock.scheduling import DeploymentSpec, GetRunRequest, RequestRun, SaveDeployment
+from penstock.scheduling import DeploymentSpec, GetRunRequest, RequestRun, RequeueRun, SaveDeployment
 from penstock.sdk import wiring
 from penstock.settings import load_settings
 from penstock.work import ClaimRuns, SaveWorkPool, WorkerHello
-from penstock.workers.infrastructure import find_infrastructure
+from penstock.workers.infrastructure import Handle, find_infrastructure
 from penstock.workers.running import make_worker
 from penstock.workers.worker import Worker, WorkerOptions
 from tests.fixtures.docker import DockerEngine
@@ -57,7 +57,7 @@ class Yard:
         return wiring.open_orchestrator().ask(request)
 
     def deploy(self, flow: str, *, steps: Any = (), **variables: Any) -> None:
-        volumes = [f"{self.flows}:/flows:ro", f"{self.ledger}:/ledger"]
+        volumes = [f"{self.flows}:/flows:ro", f"{self.ledger}:/ledger", *variables.pop("volumes", ())]
         spec = DeploymentSpec(
             entrypoint=f"container_flows.py:{flow}",
             path=None if steps else "/flows",
@@ -71,6 +71,12 @@ class Yard:
         self.deploy(flow, **variables)
         run = self.ask(RequestRun(deployment=f"{flow}/there", parameters=parameters or {}))
         return str(run.id)
+
+    def start(self) -> Handle:
+        """Start what waits, as a worker that says nothing more of it."""
+        hello = WorkerHello(name="gone", work_pool=self.pool, host="here", pid=1, version="1")
+        [claimed] = self.ask(ClaimRuns(worker=hello))
+        return DockerInfrastructure().start(claimed)
 
     def run(self, run_id: str) -> FlowRun:
         return self.ask(GetFlowRun(id=RunId(run_id)))  # type: ignore[no-any-return]  # FlowRun
@@ -257,6 +263,21 @@ def test_too_much_memory_is_said_and_nothing_done_is_lost(yard: Yard) -> None:
     until(lambda: not yard.containers(run_id), "the container's removal")
 
 
+def test_containers_with_one_home_go_on_where_others_died(yard: Yard) -> None:
+    yard.work()
+    shared = {"volumes": [f"{yard.pool}:/var/lib/penstock"], "mem_limit": "150m"}
+    hungry = yard.request("hungry", **shared)
+    assert 137 == until(yard.start().poll, "the end of the hungry one").code
+    yard.work()
+    # It finds the journal of the one that died, and has no leave to speak for it.
+    assert "Completed" == yard.settled(yard.request("hello", **shared)).state.name
+    assert "Crashed" == yard.settled(hungry).state.name
+    (yard.ledger / "fed").touch()
+    yard.ask(RequeueRun(flow_run_id=RunId(hungry)))
+    until(lambda: yard.run(hungry).state.name == "Completed", f"the second try; {yard.told}")
+    assert 1 == yard.lines().count("double 21")  # what it returned was on the volume
+
+
 def test_what_cannot_begin_fails_and_says_why(yard: Yard) -> None:
     yard.work()
     cases = {
@@ -319,10 +340,7 @@ def test_a_container_stays_until_all_is_told(make_yard: Callable[..., Yard], tmp
         port = port_of(url)
         yard = make_yard(PENSTOCK_API_URL=f"http://127.0.0.1:{port}/api", PENSTOCK_API_KEY=KEY)
         run_id = yard.request("patient")
-        [claimed] = yard.ask(
-            ClaimRuns(worker=WorkerHello(name="a", work_pool=yard.pool, host="here", pid=1, version="1"))
-        )
-        handle = DockerInfrastructure().start(claimed)
+        handle = yard.start()
         yard.wait_for("patient")
     (yard.ledger / "go").touch()
     yard.wait_for("double 5")
@@ -359,9 +377,7 @@ def test_a_container_outlives_its_worker(yard: Yard, tmp_path: Path) -> None:
 
 def test_a_container_whose_run_goes_on_elsewhere_is_ended(yard: Yard) -> None:
     run_id = yard.request("patient")
-    hello = WorkerHello(name="gone", work_pool=yard.pool, host="here", pid=1, version="1")
-    [claimed] = yard.ask(ClaimRuns(worker=hello))
-    DockerInfrastructure().start(claimed)
+    yard.start()
     yard.wait_for("patient")
     with yard.watch() as told:
         until(lambda: len(told) > 1, "a second look at the container")

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from penstock.appendfile import translate
-from penstock.core.errors import PenstockError, ServerUnreachable, SettingInvalid, StoreReadOnly, StoreUnavailable
+from penstock.core.errors import (
+    NotAuthorized,
+    PenstockError,
+    ServerUnreachable,
+    SettingInvalid,
+    StoreReadOnly,
+    StoreUnavailable,
+)
 from penstock.core.ids import RunId, WriterId, time_ordered_id
 from penstock.engine.console import LEVELS, Console
 from penstock.engine.execution import give_up
@@ -217,10 +224,11 @@ def _build(settings: Settings) -> Services:
     orchestrator = open_orchestrator(settings)
     clock = SystemClock()
     target = target_of(settings)
-    # A server that is away is waited for when the run asks to begin; what dead processes left keeps until then.
+    # A server that is away is waited for when the run asks to begin; what dead processes left keeps until then. With a
+    # run's token there is no leave to speak for others: whose home it shares, they are settled by workers.
     console = _console(settings)
     principal = Principal(workspace=settings.workspace)
-    with contextlib.suppress(ServerUnreachable):
+    with contextlib.suppress(ServerUnreachable, NotAuthorized):
         crashed = sweep(settings.journals_path, orchestrator, target=target)
         _tell_crashed(console, orchestrator, principal, crashed)
         if crashed:

@@ -63,6 +63,8 @@ def starter() -> int:
 def hungry() -> None:
     double(21)
     note("hungry")
+    if (LEDGER / "fed").exists():
+        return
     print("eating", flush=True)
     kept = []
     while True:
