@@ -11,6 +11,7 @@ import pytest
 from penstock import flow, task
 from penstock.core.errors import InvalidDefinition, ReservedParameter
 from penstock.tasks import exponential_backoff
+from penstock.testing import History
 
 
 def function(n: int = 1) -> int:
@@ -139,6 +140,19 @@ def test_what_was_decorated_can_still_be_read() -> None:
     assert "function" == flow(function).__name__
     assert function is flow(function).fn
     assert "What it does." == flow(function).description == task(function).description
+
+
+@pytest.mark.parametrize("decorator", [flow, task])
+def test_what_is_said_of_a_flow_or_task_goes_before_what_its_function_says(decorator: Any) -> None:
+    said = decorator(description="Said.", version="7")(function)
+    assert ("Said.", "7") == (said.description, said.version)
+    assert ("Said.", "8") == (said.with_options(version="8").description, said.with_options(version="8").version)
+
+
+def test_a_runs_record_says_the_version_of_its_flow(history: History) -> None:
+    flow(lambda: 1, name="versioned", version="2.1")()
+    flow(lambda: 1, name="versioned")()
+    assert ["2.1", None] == [run.flow_version for run in history.flow_runs("versioned")]
 
 
 def test_names_come_from_functions() -> None:

@@ -132,8 +132,9 @@ def test_delays_are_taken_as_given_and_waited_for(delays: Any, expected: tuple[f
     assert second.started_at >= first.ended_at + 1_000  # type: ignore[operator]  # both ended
 
 
-def test_jitter_stretches_a_delay_by_up_to_its_share() -> None:
-    policy = task(retries=1, retry_delay_seconds=10, retry_jitter_factor=0.5)(lambda: 1).options.retry
+@pytest.mark.parametrize("decorator", [flow, task])
+def test_jitter_stretches_a_delay_by_up_to_its_share(decorator: Any) -> None:
+    policy = decorator(retries=1, retry_delay_seconds=10, retry_jitter_factor=0.5)(lambda: 1).options.retry
 
     assert 10 == policy.delay_seconds(1, chance=0.0)
     assert 15 == policy.delay_seconds(1, chance=1.0)

@@ -203,6 +203,25 @@ def test_a_block_that_commits_by_hand_only() -> None:
     assert ["run one", "run one", "commit one"] == log.events
 
 
+def test_hooks_may_be_given_with_the_task() -> None:
+    events: list[str] = []
+
+    @task(on_commit=[lambda txn: events.append("commit")], on_rollback=lambda txn: events.append("rollback"))
+    def step() -> None:
+        events.append("run")
+
+    @flow
+    def body(fails: bool) -> None:
+        with transaction():
+            step()
+            if fails:
+                raise ValueError
+
+    body(fails=False)
+    body(fails=True, return_state=True)  # type: ignore[call-arg]  # every call takes it
+    assert ["run", "commit", "run", "rollback"] == events
+
+
 def test_a_commit_hook_that_raises_rolls_back() -> None:
     log = Log()
     one, two = log.step("one"), log.step("two")
