@@ -1,5 +1,7 @@
 """`run_deployment` and what serving refuses: without a worker, which the stories in tests/system have."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +11,11 @@ import pytest
 
 from penstock import flow, serve
 from penstock.core.errors import NotFound, ParameterInvalid, RequestInvalid, RunCancelled
+from penstock.core.ids import RunId, parse_id
 from penstock.deployments import NotDeployable, run_deployment
 from penstock.flow_runs import wait_for_flow_run
 from penstock.ports import CancelFlowRun, FlowRun, ListFlowRuns, RunFilter
-from penstock.scheduling import DeploymentSpec, SaveDeployment
+from penstock.scheduling import DeploymentSpec, ExplainRun, GetDeployment, SaveDeployment
 from penstock.testing import History, harness
 from penstock.work import SaveWorkPool
 
@@ -139,3 +142,26 @@ def test_what_cannot_be_served_is_refused_before_anything_is_saved(history: Hist
     ):
         with pytest.raises(NotDeployable):
             serve(*given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_serving_ends_when_it_is_told_to_and_schedules_rest_meanwhile_if_that_is_wanted(
+    history: History, rests: bool
+) -> None:
+    served.to_deployment("a", interval=3600, paused=True).apply()
+    run = run_deployment("served/a", scheduled_time=datetime.now(UTC) + timedelta(days=1), timeout=0)
+    paused: list[bool] = []
+
+    def stop() -> None:
+        request = ExplainRun(flow_run_id=RunId(parse_id(run.id)))
+        while "no_worker" in [reason.code for reason in history.ask(request)]:
+            threading.Event().wait(0.01)
+        paused.append(history.ask(GetDeployment(key="served/a")).paused)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    serve(served.to_deployment("a"), pause_on_shutdown=rests, print_starting_message=False)
+    thread.join(60)
+    assert [not rests] == paused  # who lets them rest at the end lets them go on at the beginning
+    assert history.ask(GetDeployment(key="served/a")).paused
