@@ -255,6 +255,18 @@ def test_a_subflow_is_not_suspended_without_its_parent() -> None:
         outer()
 
 
+def test_a_coroutine_is_told_what_to_await_and_may_wait_in_a_thread(someone: Someone) -> None:
+    @flow
+    async def waiting() -> int:
+        for blocking in (pause_flow_run, suspend_flow_run):
+            with pytest.raises(InvalidDefinition, match=f"a{blocking.__name__}"):
+                blocking()
+        return await asyncio.to_thread(pause_flow_run, int)
+
+    someone(lambda run: resume_flow_run(run.id, 2))
+    assert 2 == asyncio.run(waiting())
+
+
 def test_what_no_form_can_ask_for_is_refused() -> None:
     @flow
     def asking() -> None:

@@ -20,7 +20,7 @@ from penstock.engine.interrupts import Interrupted
 from penstock.engine.runs import FlowRunContext
 from penstock.ports import CancelFlowRun, FlowRun
 from penstock.scheduling import RequestRun, RequeueRun
-from penstock.sdk.followed import FollowedRun, Following, followed, ports_here
+from penstock.sdk.followed import FollowedRun, Following, followed, ports_here, refuse_in_coroutine
 from penstock.sdk.parameters import as_json_value
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +46,10 @@ def run_deployment(
     and found again when the parent is retried or resumed. A run that failed is answered like one that completed: see
     `.state`, or `.result()`, which raises. Raises `NotFound`, `ParameterInvalid`.
     """
-    asked = _ask(locals(), current=current_flow_run.get() if as_subflow else None)
+    said = locals()
+    if timeout != 0:
+        refuse_in_coroutine("run_deployment")
+    asked = _ask(said, current=current_flow_run.get() if as_subflow else None)
     following = Following(asked.run, timeout=timeout, poll_interval=poll_interval)
     try:
         return followed(asked.run) if timeout == 0 else following.wait()

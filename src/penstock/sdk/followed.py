@@ -5,10 +5,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core.errors import RunNotOver, StoreUnavailable
+from penstock.core.errors import InvalidDefinition, RunNotOver, StoreUnavailable
 from penstock.core.ids import RunId, as_uuid_text, parse_id
-from penstock.engine.context import current_flow_run
+from penstock.engine.context import current_flow_run, current_task_run
 from penstock.engine.kept_results import load_result
+from penstock.engine.options import Kind
 from penstock.engine.states import State
 from penstock.ports import FlowRun, GetFlowRun, Orchestrator, Principal
 from penstock.sdk import wiring
@@ -119,6 +120,20 @@ def ports_here() -> tuple[Orchestrator, Principal]:
         return run.services.orchestrator, run.services.principal
     settings = wiring.current_settings()
     return wiring.open_orchestrator(settings), wiring.principal_of(settings)
+
+
+def refuse_in_coroutine(what: str) -> None:
+    """Raise `InvalidDefinition` where waiting would hold up the loop that the flow itself runs on."""
+    run = current_flow_run.get()
+    if run is None or current_task_run.get() is not None or run.flow.kind not in (Kind.COROUTINE, Kind.ASYNC_GENERATOR):
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # it was handed to a thread, where it may wait
+        return
+    raise InvalidDefinition(
+        f"`{what}` would hold up the loop that flow `{run.flow.name}` runs on: await `a{what}` in it."
+    )
 
 
 def _get(flow_run_id: str) -> FlowRun:

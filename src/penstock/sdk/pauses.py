@@ -17,6 +17,7 @@ from penstock.engine.runs import FlowRunContext
 from penstock.ports import FlowRun
 from penstock.scheduling import AnswerRun, ListRunInputs, PauseRun, RunInput
 from penstock.sdk import wiring
+from penstock.sdk.followed import refuse_in_coroutine
 from penstock.sdk.forms import VALUE, Form, as_answer, fits_one_value
 
 T = TypeVar("T")
@@ -45,8 +46,10 @@ def pause_flow_run(
 
     `wait_for_input` is the type of the answer: a pydantic model, a dataclass, `int`, `str` and their like. Console and command
     line (`penstock flow-run answer`) ask for it by a form. `timeout` in seconds; None waits for ever. `key` tells the
-    questions of a run apart; by default they are counted. Raises `InputTimedOut`, `NotInRun`, `InvalidDefinition`.
+    questions of a run apart; by default they are counted. Raises `InputTimedOut`, `NotInRun`; `InvalidDefinition` for a type that no form
+    can ask for, and in a coroutine, which awaits `apause_flow_run`.
     """
+    refuse_in_coroutine("pause_flow_run")
     question = _Question(wait_for_input, key=key, timeout=timeout, message=message, suspends=False)
     if not question.ask():
         with question.waiting() as wait:
@@ -91,6 +94,7 @@ def suspend_flow_run(
     this call answers what was said. A deployment's run goes on by a worker, any other by `penstock resume`. Raises `NotInRun`
     in subflows, which are their parent's.
     """
+    refuse_in_coroutine("suspend_flow_run")
     question = _Question(wait_for_input, key=key, timeout=timeout, message=message, suspends=True)
     question.settle()
     if not question.ask():
