@@ -429,6 +429,27 @@ def test_a_watch_whose_version_is_too_old_begins_anew(mill: Mill, cluster: FakeC
     assert 0 == mill.ending(handle).code
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_an_end_is_noticed_though_the_watch_fell_silent(mill: Mill, cluster: FakeCluster, code: int) -> None:
+    go_on = threading.Event()
+
+    def kubelet(cluster: FakeCluster, pod: Document) -> None:
+        cluster.set_status(pod, running())
+        go_on.wait(60)
+        cluster.end_log(pod)
+        cluster.set_status(pod, terminated(code, "Completed" if code == 0 else "Error"))
+        name = pod["metadata"]["labels"]["job-name"]
+        cluster.finish_job(name, "Failed" if code else "Complete", "BackoffLimitExceeded", "")
+
+    cluster.kubelet = kubelet
+    mill.infrastructures.append(KubernetesInfrastructure(look_seconds=0.05, look_running_seconds=0.2))
+    handle = mill.start()
+    until(lambda: any(path.endswith("/log") for _, path in cluster.requests), "the pod to be seen")
+    cluster.silent = True
+    go_on.set()
+    assert code == mill.ending(handle).code
+
+
 # ---- How it ends -------------------------------------------------------------------------------------------------
 
 

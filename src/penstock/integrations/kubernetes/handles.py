@@ -14,14 +14,15 @@ from typing import Any
 
 from penstock.integrations.kubernetes import verdicts
 from penstock.integrations.kubernetes.cluster import Cluster, ClusterRefused, ClusterUnavailable
-from penstock.integrations.kubernetes.manifests import CLAIM_LABEL, RUN_LABEL, Prepared
+from penstock.integrations.kubernetes.manifests import CLAIM_LABEL, JOB_LABEL, RUN_LABEL, Prepared
 from penstock.integrations.kubernetes.output import PodOutput, read_tail
 from penstock.integrations.kubernetes.watching import News, PodSeen, PodWatch
 from penstock.workers.infrastructure import Ending
 
 LOOK_SECONDS = 5.0
 """How often a Job is looked at besides what its pod tells, until it has begun."""
-LOOK_RUNNING_SECONDS = 30.0
+LOOK_RUNNING_SECONDS = 60.0
+"""How often after that, if nothing is told: a watch may fall silent."""
 PATIENCE_SECONDS = 10.0
 """What waiting does not mend is given this time all the same: a Secret that is made a moment later."""
 BEGIN_SECONDS = 600.0
@@ -43,6 +44,7 @@ class HandleOptions:
     """How long its pod may wait for a node and an image."""
     stream_output: bool = True
     look_seconds: float = LOOK_SECONDS
+    look_running_seconds: float = LOOK_RUNNING_SECONDS
     patience_seconds: float = PATIENCE_SECONDS
 
 
@@ -171,26 +173,27 @@ class KubernetesHandle:
     def _attend(self) -> Ending | None:
         while True:
             quiet = self._begun and self._wanted is None
-            self._hear(LOOK_RUNNING_SECONDS if quiet else self._options.look_seconds)
+            told = self._hear(self._options.look_running_seconds if quiet else self._options.look_seconds)
             if self._left:
                 return None
             if self._wanted not in (None, self._done) and self._delete(str(self._wanted)):
                 self._done = self._wanted
-            if self._is_over():
+            if self._is_over(told=told):
                 return self._conclude()
             if not self._begun and self._wanted is None:
                 ending = self._urge()
                 if ending is not None:
                     return ending
 
-    def _hear(self, seconds: float) -> None:
-        """Take in what comes, and wait a while for something to come."""
+    def _hear(self, seconds: float) -> bool:
+        """Take in what comes, and wait a while for something to come; tells whether it did."""
         try:
             self._take(self._inbox.get(timeout=seconds))
             while not self._inbox.empty():
                 self._take(self._inbox.get_nowait())
         except queue.Empty:
-            return
+            return False
+        return True
 
     def _take(self, said: News | str) -> None:
         if said == LEAVE:
@@ -206,10 +209,10 @@ class KubernetesHandle:
         else:
             self._pod, self._pod_gone = said.pod, True
 
-    def _is_over(self) -> bool:
-        if self._pod is not None and (self._pod_gone or verdicts.has_ended(self._pod, self._it.container)):
+    def _is_over(self, *, told: bool) -> bool:
+        if self._pod is not None and (self._pod_gone or self._has_ended(self._pod)):
             return True
-        if self._pod is not None and not self._wanted and self._watch.refused is None:
+        if told and self._pod is not None and not self._wanted and self._watch.refused is None:
             return False  # what the pod does is told as it happens
         try:
             self._job = self._cluster.get(self._it.job_path)
@@ -261,6 +264,7 @@ class KubernetesHandle:
         clean = Ending(code, "").is_clean
         if not clean:
             self._look_last()
+            clean = Ending(verdicts.exit_code(self._pod, self._it.container), "").is_clean
         ending = verdicts.explain_end(self._job, self._pod, container=self._it.container, name=self._it.name)
         if self._done is not None:
             ending = Ending(ending.code, f"Job {self._it.name} was deleted, as asked.")
@@ -279,6 +283,10 @@ class KubernetesHandle:
         while time.monotonic() < until and not self._left:
             try:
                 self._job = self._cluster.get(self._it.job_path)
+                if self._pod is not None and not self._pod_gone and not self._has_ended(self._pod):
+                    labels = f"{JOB_LABEL}={self._it.name}"
+                    pods, _ = self._cluster.list(f"{self._it.core_path}/pods", labelSelector=labels)
+                    self._pod = next((pod for pod in pods if self._has_ended(pod)), self._pod)
                 return
             except ClusterRefused:
                 return
@@ -299,6 +307,9 @@ class KubernetesHandle:
             logger.warning("Job %s cannot be deleted: %s", self._it.name, error)
             return error.status != CONFLICT
         return True
+
+    def _has_ended(self, pod: Mapping[str, Any]) -> bool:
+        return verdicts.has_ended(pod, self._it.container)
 
     def _pod_path(self, pod: Mapping[str, Any]) -> str:
         return f"{self._it.core_path}/pods/{pod['metadata']['name']}"

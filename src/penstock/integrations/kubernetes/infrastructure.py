@@ -4,7 +4,13 @@ import uuid
 
 from penstock.core.job_templates import fill_in
 from penstock.integrations.kubernetes.cluster import Cluster
-from penstock.integrations.kubernetes.handles import LOOK_SECONDS, PATIENCE_SECONDS, HandleOptions, KubernetesHandle
+from penstock.integrations.kubernetes.handles import (
+    LOOK_RUNNING_SECONDS,
+    LOOK_SECONDS,
+    PATIENCE_SECONDS,
+    HandleOptions,
+    KubernetesHandle,
+)
 from penstock.integrations.kubernetes.manifests import prepare
 from penstock.integrations.kubernetes.orphans import OrphanWatch
 from penstock.integrations.kubernetes.watching import WINDOW_SECONDS, PodWatch
@@ -31,10 +37,12 @@ class KubernetesInfrastructure:
         self,
         *,
         look_seconds: float = LOOK_SECONDS,
+        look_running_seconds: float = LOOK_RUNNING_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
         window_seconds: int = WINDOW_SECONDS,
     ) -> None:
-        self._look, self._patience, self._window = look_seconds, patience_seconds, window_seconds
+        self._look, self._look_running = look_seconds, look_running_seconds
+        self._patience, self._window = patience_seconds, window_seconds
         self._cluster = Cluster()
         self._worker = uuid.uuid4().hex[:16]
         self._watches: dict[str, PodWatch] = {}
@@ -50,6 +58,7 @@ class KubernetesInfrastructure:
             begin_seconds=float(job.get("pod_watch_timeout_seconds") or BEGIN_SECONDS_DEFAULT),
             stream_output=bool(job.get("stream_output", True)),
             look_seconds=self._look,
+            look_running_seconds=self._look_running,
             patience_seconds=self._patience,
         )
         handle = KubernetesHandle(self._cluster, self._watch_of(prepared.namespace), prepared, options)

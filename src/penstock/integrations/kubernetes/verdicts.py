@@ -150,7 +150,7 @@ def explain_end(job: Document | None, pod: Document | None, *, container: str, n
     code = exit_code(pod, container)
     if code in (0, REFUSED_CODE):
         return Ending(code, f"Job {name} has ended.")
-    if code is None and pod is None and job is not None and condition_of(job, "Complete") is not None:
+    if code is None and job is not None and condition_of(job, "Complete") is not None:
         return Ending(0, f"Job {name} has ended.")
     for explain in (_limit_of_time, _disruption, _memory, _start, _deletion):
         ending = explain(job, pod, container, name)

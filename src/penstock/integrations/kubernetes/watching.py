@@ -87,11 +87,12 @@ class PodWatch:
                     version = self._follow(version)
             except _TooOld:
                 continue
-            except (ClusterUnavailable, ClusterRefused) as error:
+            except Exception as error:  # whatever it is: nobody else looks after the pods
                 if isinstance(error, ClusterRefused):
                     self.refused = error
                     self.ready.set()
-                logger.warning("%s Looking after its pods again.", error)
+                expected = isinstance(error, ClusterUnavailable | ClusterRefused)
+                logger.warning("%s Looking after its pods again.", error, exc_info=not expected)
                 self._closed.wait(again)
                 again = min(again * 2, AGAIN_SECONDS_MAX)
 
