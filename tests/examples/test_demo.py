@@ -8,9 +8,11 @@ import pytest
 
 from penstock.core.states import StateType
 from penstock.demo.program import SAMPLE, run_demo
+from penstock.demo.serving import serving
 from penstock.lake import Dataset
 from penstock.ports import GetArtifact, ListFlowRuns, RunFilter
 from penstock.sdk.wiring import open_orchestrator
+from tests.fixtures.postgres import free_port
 
 
 def cells(output: str, month: str) -> list[str]:
@@ -35,6 +37,16 @@ def test_the_demos_runs_and_its_chart_are_there_afterwards(run_home: Path) -> No
     assert "image" == chart.type
     assert "svg" in str(chart.data)
     assert 35612 + 57360 == Dataset("taxi/green").read(columns=["VendorID"]).num_rows
+
+
+def test_what_was_fetched_for_one_demo_need_not_be_fetched_for_the_next(tmp_path: Path) -> None:
+    """The cache knows a download by its address, which has the port; of two demos at once the second has another one."""
+    port = free_port()
+    with serving(tmp_path, port=port) as first:
+        with serving(tmp_path, port=port) as beside:
+            assert first != beside
+    with serving(tmp_path, port=port) as second:
+        assert f"http://127.0.0.1:{port}" == first == second
 
 
 def test_the_sample_is_what_was_published(shared_data: Path) -> None:

@@ -54,7 +54,7 @@ def _fetch(url: str) -> Path:
                 _check_status(name, response)
                 _save(response, path)
         except httpx.HTTPError as error:
-            raise TripFileUnreachable(name, f"{url} could not be fetched: {error}.") from error
+            raise TripFileUnreachable(name, f"{url} could not be fetched: {error}.") from None  # sixty lines of sockets
         try:
             check_gzip(name, path)
         except TripFileDamaged as error:
