@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.core.errors import JournalError, JournalFull, StoreReadOnly, StoreUnavailable
+from penstock.core.errors import JournalError, JournalFull, StoreContended, StoreReadOnly, StoreUnavailable
 from penstock.core.ids import WriterId
 from penstock.core.records import KINDS, ArtifactSeen, LogSeen, Record
 from penstock.engine.journal import REWIND_BYTES, Journal, JournalOptions
@@ -217,6 +217,28 @@ def test_a_failure_of_the_past_is_no_failure_of_a_flush(tmp_path: Path) -> None:
     failed.wait()
     journal.flush()
     assert [1] == orchestrator.sequences()
+    journal.close()
+
+
+@pytest.mark.parametrize("passes", [AWAY, StoreContended("a deadlock: others went first")])
+def test_whoever_is_patient_waits_for_what_passes(tmp_path: Path, passes: Exception) -> None:
+    orchestrator = MemoryOrchestrator()
+    orchestrator.errors = [passes] * 3
+    journal = open_journal(tmp_path, orchestrator)
+    journal.record(note(1))
+    journal.flush(patience_seconds=3_600)
+    assert [1] == orchestrator.sequences()
+    journal.close()
+
+
+def test_whoever_is_patient_does_not_wait_for_what_stays(tmp_path: Path) -> None:
+    orchestrator = MemoryOrchestrator()
+    orchestrator.errors = [StoreReadOnly("no right to write")] * 100
+    journal = open_journal(tmp_path, orchestrator)
+    journal.record(note(1))
+    with pytest.raises(StoreReadOnly):
+        journal.flush(patience_seconds=3_600)
+    orchestrator.errors = []
     journal.close()
 
 

@@ -28,7 +28,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from penstock.appendfile import AppendFile, sync_folder, translate
-from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreFull, StoreUnavailable
+from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreContended, StoreFull, StoreUnavailable
 from penstock.core.ids import WriterId
 from penstock.core.records import JOURNAL_FORMAT, TAGS, Record, parse_record
 from penstock.ports import Ingest, MakeDurable, Orchestrator, Principal, WriterHello
@@ -151,7 +151,8 @@ class Journal:
     def flush(self, timeout_seconds: float | None = None, *, patience_seconds: float = 0.0) -> None:
         """Wait until everything appended so far is in the store. Raises the error that keeps it from there.
 
-        A store that is away may come back within `patience_seconds`; other errors are raised at once.
+        A store that is away may come back within `patience_seconds`, and one that let others go first (a deadlock on
+        PostgreSQL) takes it the next time; other errors are raised at once.
         """
         target, failures = self._file.tally, self._failures
         begun = time.monotonic()
@@ -163,8 +164,8 @@ class Journal:
             if self._acknowledged >= target:
                 return
             if self._failed is not None and self._failures > failures:  # it was tried once more for us
-                away = isinstance(self._failed, StoreUnavailable) and time.monotonic() - begun < patience_seconds
-                if not away:
+                passes = isinstance(self._failed, StoreUnavailable | StoreContended)
+                if not passes or time.monotonic() - begun >= patience_seconds:
                     raise self._failed
             left = LOOK_SECONDS if deadline is None else min(deadline - time.monotonic(), LOOK_SECONDS)
             if left <= 0:
