@@ -322,6 +322,14 @@ def test_axe_finds_nothing(console: Console, open_page: OpenPage, name: str, the
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_of_a_run_that_waits(console: Console, open_page: OpenPage, theme: str) -> None:
+    run = ask(console, "POST", "/deployment-runs/load/nobody", {})
+    page = open_page(f"/runs/{run['id']}", theme=theme, bypass_csp=True)
+    expect(page.get_by_role("region", name="Why it is not running")).to_contain_text("No worker")
+    assert [] == violations(page, f"run-waiting-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_forms(console: Console, open_page: OpenPage, theme: str) -> None:
     page = open_page("/deployments/load/nightly", theme=theme, bypass_csp=True)
     for button, title in (

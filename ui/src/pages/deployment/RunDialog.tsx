@@ -77,7 +77,7 @@ export function RunDialog({ deployment, onClose, parameters = {} }: RunDialogPro
             {deployment.spec.work_pool && <SchemaForm label="Job variables" schema={job.schema} draft={job.draft} onChange={job.setDraft} problems={job.problems} empty="The pool has no variables." />}
           </div>
         </details>
-        <div className="sticky bottom-0 -mx-4 -mb-4 flex flex-wrap items-center justify-end gap-2 border-t border-line bg-raised px-4 py-3">
+        <div className="sticky -bottom-4 -mx-4 -mb-4 flex flex-wrap items-center justify-end gap-2 border-t border-line bg-raised px-4 py-3">
           <p role="alert" className="mr-auto min-w-0 break-words whitespace-pre-wrap text-danger empty:hidden">
             {draft.wrong || job.draft.wrong ? "The JSON cannot be read." : Object.keys(problems).length > 0 ? "Some values do not fit: see above." : request.error?.message}
           </p>

@@ -38,7 +38,7 @@ export function DeploymentRow({ deployment, onRun }: { deployment: Deployment; o
         </span>
         <span className="block truncate text-xs text-muted">{flow_name}</span>
       </td>
-      <td className={paused ? "text-faint" : ""} title={active.map(({ definition }) => wordsOf(definition)).join("\n")}>
+      <td className={`max-w-64 truncate ${paused ? "text-faint" : ""}`} title={active.map(({ definition }) => wordsOf(definition)).join("\n")}>
         {first ? wordsOf(first.definition) : <span className="text-faint">{schedules.length > 0 ? "switched off" : "on demand"}</span>}
         {active.length > 1 && <span className="text-muted"> and {active.length - 1} more</span>}
       </td>

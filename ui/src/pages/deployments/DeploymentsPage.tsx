@@ -55,7 +55,7 @@ export function DeploymentsPage() {
               <table className={TABLE.table}>
                 <thead>
                   <tr className={TABLE.head}>
-                    <th scope="col"><span className="sr-only">On</span></th><th scope="col" className="w-1/3">Deployment</th><th scope="col">Schedule</th><th scope="col">Next run</th>
+                    <th scope="col"><span className="sr-only">On</span></th><th scope="col" className="w-1/3 min-w-56">Deployment</th><th scope="col">Schedule</th><th scope="col">Next run</th>
                     <th scope="col">Last run</th><th scope="col">Work pool</th><th scope="col" className="text-right">Version</th><th scope="col"><span className="sr-only">Actions</span></th>
                   </tr>
                 </thead>

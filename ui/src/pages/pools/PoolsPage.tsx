@@ -37,7 +37,7 @@ export function PoolsPage() {
           : (
             <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Work pools">
               <table className={TABLE.table}>
-                <thead><tr className={TABLE.head}><th scope="col"><span className="sr-only">On</span></th><th scope="col" className="w-1/3">Pool</th><th scope="col">Type</th><th scope="col">Workers</th><th scope="col" className="text-right">Waiting</th><th scope="col" className="w-1/4">Running</th><th scope="col" className="text-right">Queues</th></tr></thead>
+                <thead><tr className={TABLE.head}><th scope="col"><span className="sr-only">On</span></th><th scope="col" className="w-1/3 min-w-48">Pool</th><th scope="col">Type</th><th scope="col">Workers</th><th scope="col" className="text-right">Waiting</th><th scope="col" className="w-1/4">Running</th><th scope="col" className="text-right">Queues</th></tr></thead>
                 <tbody ref={body}>{pools.data.map((pool) => <PoolRow key={pool.name} pool={pool} />)}</tbody>
               </table>
             </div>

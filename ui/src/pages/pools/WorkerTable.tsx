@@ -9,7 +9,7 @@ export function WorkerTable({ workers, withPool = false }: { workers: readonly W
   return (
     <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Table of workers">
       <table className={TABLE.table}>
-        <thead><tr className={TABLE.head}><th scope="col" className="w-1/3">Worker</th>{withPool && <th scope="col">Pool</th>}<th scope="col">Heard of</th><th scope="col">Queues</th><th scope="col" className="w-1/5">Running</th><th scope="col">Version</th><th scope="col" className="text-right">Started</th></tr></thead>
+        <thead><tr className={TABLE.head}><th scope="col" className="w-1/3 min-w-40">Worker</th>{withPool && <th scope="col">Pool</th>}<th scope="col">Heard of</th><th scope="col">Queues</th><th scope="col" className="w-1/5">Running</th><th scope="col">Version</th><th scope="col" className="text-right">Started</th></tr></thead>
         <tbody>
           {workers.map((worker) => (
             <tr key={`${worker.work_pool}/${worker.name}`} className={TABLE.row}>
