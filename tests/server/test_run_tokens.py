@@ -215,6 +215,7 @@ def test_a_token_of_another_server_or_run_is_refused(scene: Scene) -> None:
         remote = scene.served.remote(api_key=write_token(token, key))
         with pytest.raises(NotAuthorized):
             remote.ask(GetVariable(name="mark"))
+    assert 200 == scene.served.http.get("/api/health", headers=bearer(write_token(token, "another key"))).status_code
     stale = RunToken(scene.run_id, scene.claimed.request.claim, "default", SystemClock().now_us() - 1)
     with pytest.raises(NotAuthorized):
         scene.served.remote(api_key=write_token(stale, KEY)).ask(ReleaseSlots(id="1"))
