@@ -30,6 +30,10 @@ NAMES = (
     "memory",
     "fibonacci",
     "strict",
+    "run_latency",
+    "run_throughput",
+    "ticks",
+    "idle_service",
 )
 README_BEGIN, README_END = "<!-- results -->", "<!-- end of results -->"
 
