@@ -217,6 +217,8 @@ class EndClaim(Request[FlowRun]):
     flow_run_id: RunId
     claim: int
     state: RunState | None = None
+    infrastructure: str | None = None
+    """What was started; said here if it did not last long enough to be noted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,16 @@ def skipped(teller: Teller) -> list[str]:
     return [payload["reason"] for payload in events_of(teller, "schedule.tick-skipped")]
 
 
+def test_what_somebody_else_deploys_is_noticed_by_a_scheduler_that_had_nothing_to_do(
+    teller: Teller, clock: FakeClock
+) -> None:
+    assert [0, 0] == [fire(teller), fire(teller)]
+    deploy(teller, every(60))
+    assert 60 >= (teller.ask(FireSchedules()).wait_seconds or 0) > 0
+    clock.move(seconds=61)
+    assert 1 == fire(teller)
+
+
 # ---- Firing -----------------------------------------------------------------------------------------------------
 
 

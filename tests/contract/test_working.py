@@ -13,6 +13,7 @@ from penstock.work import (
     ClaimRuns,
     DeleteWorkPool,
     DeleteWorkQueue,
+    EndClaim,
     GetWorkPool,
     ListWorkers,
     ListWorkPools,
@@ -315,6 +316,15 @@ def test_infrastructure_is_noted_by_who_holds_the_claim(office: Office) -> None:
     assert office.teller.ask(note)
     assert "process:42" == office.asked(run.id).infrastructure
     assert not office.teller.ask(NoteInfrastructure(flow_run_id=run.id, claim=9, infrastructure="process:1"))
+
+
+def test_what_was_started_for_a_short_run_is_said_with_its_end(office: Office) -> None:
+    run = office.request()
+    (claimed,) = office.claim()
+    office.take(claimed)
+    office.teller.end(run.id)
+    office.teller.ask(EndClaim(flow_run_id=run.id, claim=claimed.request.claim, infrastructure="process:42"))
+    assert ("process:42", "done") == (office.asked(run.id).infrastructure, office.asked(run.id).status)
 
 
 def test_a_run_whose_code_cannot_be_loaded_failed(office: Office) -> None:

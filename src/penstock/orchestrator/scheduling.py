@@ -59,10 +59,17 @@ class Firing:
     def __init__(self, cancel: Cancel):
         self._cancel = cancel
         self._seen: int | None = None
+        self._quiet: tuple[int, int | None] | None = None
+        """Nothing is due before this time (none: ever) as long as nobody writes; where the database tells of writes."""
 
     def __call__(self, store: Store, request: scheduling.FireSchedules, by: Principal) -> scheduling.Fired:
         """Fire; a schedule that cancels its earlier runs fires once they are told to stop, so that none is forgotten."""
-        runs = 0
+        runs, token = 0, store.database.change_token()
+        if self._seen is not None and token is not None and self._quiet is not None and self._quiet[0] == token:
+            now, due_at = store.now_us(), self._quiet[1]
+            if now >= self._seen and (due_at is None or due_at > now):
+                self._seen = now
+                return scheduling.Fired(runs=0, wait_seconds=None if due_at is None else (due_at - now) / 1e6)
         if self._seen is None:  # it may have gone back before this process began
             self._seen = store.now_us()
             firing.step_back(store)
@@ -77,7 +84,10 @@ class Firing:
                 firing.step_back(store)
             elif not turn.to_cancel:
                 break
-        return scheduling.Fired(runs=runs, wait_seconds=turn.fired.wait_seconds)
+        wait = turn.fired.wait_seconds
+        if token is not None and runs == 0 and (wait is None or wait > 0):
+            self._quiet = token, None if wait is None else turn.now + int(wait * 1e6)
+        return scheduling.Fired(runs=runs, wait_seconds=wait)
 
 
 def _move_backfill(

@@ -233,6 +233,10 @@ def end_claim(store: Store, request: EndClaim, workspace: str, *, actor: str) ->
             gathered = moves.gather_in(store, connection, workspace_id, request.flow_run_id)
             if gathered is not None:
                 _end(transaction, workspace_id, held, gathered, request.state, actor=actor)
+            if request.infrastructure is not None:
+                name = clean_text(request.infrastructure)[:REFUSED_CHARACTERS_MAX]
+                mine = update(run_request).where(a.flow_run_seq == held.flow_run_seq)
+                connection.execute(mine.values(infrastructure=name))
         return read_flow_run(connection, workspace_id, request.flow_run_id)
 
 

@@ -23,7 +23,7 @@ from penstock.wire import encoder
 from penstock.work import ClaimedRun
 from penstock.workers.infrastructure import Ending, Handle, explain_code
 from penstock.workers.outputs import Output, send_signal
-from penstock.workers.zygote import receive, send
+from penstock.workers.zygote import make_message, receive, send
 
 LOOK_SECONDS = 1.0
 ZYGOTES_MAX = 4
@@ -191,7 +191,7 @@ class _Zygote:
 
     def begin(self, handle: "WarmHandle") -> None:
         """Have a run begun, in a fork that is there already or a new one."""
-        message = {"key": handle.key, "run": handle.claimed.run.id, "claim": handle.claimed.request.claim}
+        message = make_message(handle.key, handle.claimed)
         if handle.is_reusing and self._begin_in_idle(handle, message):
             return
         out, out_in = os.pipe()

@@ -32,11 +32,14 @@ logger = logging.getLogger("penstock.worker")
 
 LOOK_SECONDS = 0.02
 """How often it looks whether what it started has ended, while anything runs."""
+GATHER_SECONDS = 0.05
 ASK_SECONDS = 0.05
 """How often it asks where nobody lets it wait for an answer."""
 WAIT_SECONDS = 10.0
 """How long it lets a server wait before it answers that there is nothing."""
 RENEWALS_PER_LEASE = 6
+NOTE_SECONDS = 1.0
+"""What lasts longer is noted while it runs; otherwise it is said with the end."""
 STOP_SECONDS = 1.0
 """So long an answer is waited for, when it stops, that may bring runs; what comes later comes back when its claim's lease ends."""
 AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.2, 5.0
@@ -70,6 +73,7 @@ class _Started:
     claimed: ClaimedRun
     handle: Handle
     grace_seconds: float
+    begun: float = field(default_factory=time.monotonic)
     noted: bool = False
     lost: bool = False
     cancelled_at: float | None = None
@@ -117,6 +121,7 @@ class Worker:
         self._failed: PenstockError | None = None
         self._asked_once = False
         self._claiming = False
+        self._claimed_at = -GATHER_SECONDS
         self._stopped_at: float | None = None
 
     def stop(self) -> None:
@@ -165,7 +170,9 @@ class Worker:
         """Let the claiming thread ask, if there is room and it does not ask already."""
         done = self._stopping.is_set() or (self._options.once and self._asked_once)
         room = self._options.limit - len(self._running)
-        if not done and not self._claiming and room > 0:
+        # A claim of one run costs the store nearly what one of ten does: while much waits, some room is gathered first.
+        gathers = room * 2 < self._options.limit and time.monotonic() - self._claimed_at < GATHER_SECONDS
+        if not done and not self._claiming and room > 0 and not gathers:
             self._claiming, self._room = True, room
             self._wanted.release()
 
@@ -195,6 +202,8 @@ class Worker:
     def _take_over(self, claimed: Sequence[ClaimedRun], *, asked: bool) -> None:
         self._claiming = False
         self._asked_once = self._asked_once or (asked and not claimed)
+        if claimed:
+            self._claimed_at = time.monotonic()
         for one in claimed:
             if self._stopping.is_set():
                 state = RunState.of("Scheduled", at=0, message=f"Worker {self._options.name} stops.")
@@ -247,7 +256,8 @@ class Worker:
                 del self._running[key]
                 self._conclude(started, ending)
             else:
-                if not started.noted and started.handle.name is not None:
+                lasts = time.monotonic() - started.begun > NOTE_SECONDS
+                if lasts and not started.noted and started.handle.name is not None:
                     started.noted = True
                     self._note(started)
                 self._urge(started)
@@ -283,7 +293,7 @@ class Worker:
             return
         if ending.is_clean:
             self._tell(f"The process of run `{run.name}` has ended.")
-            self._say_end(started.claimed, None)
+            self._say_end(started.claimed, None, infrastructure=started.handle.name)
             return
         if ending.never_began:
             self._say_unstartable(started.claimed, ending.message)
@@ -296,14 +306,15 @@ class Worker:
         self._tell(f"Run `{run.name}`: {ending.message}")
         self._endings[ending.host or started.handle.name or ""] = message
         state = RunState(StateType.CRASHED, "Crashed", 0, Reason.PROCESS_DIED, message)
-        self._say_end(started.claimed, state)
+        self._say_end(started.claimed, state, infrastructure=started.handle.name)
 
     def _say_unstartable(self, claimed: ClaimedRun, why: str) -> None:
         self._tell(f"Run `{claimed.run.name}` of `{claimed.run.flow_name}` could not be started: {why}")
         self._say_end(claimed, RunState.of("Failed", at=0, message=f"It could not be started: {why}"))
 
-    def _say_end(self, claimed: ClaimedRun, state: RunState | None) -> None:
-        self._reports.put(EndClaim(flow_run_id=claimed.run.id, claim=claimed.request.claim, state=state))
+    def _say_end(self, claimed: ClaimedRun, state: RunState | None, *, infrastructure: str | None = None) -> None:
+        claim = claimed.request.claim
+        self._reports.put(EndClaim(flow_run_id=claimed.run.id, claim=claim, state=state, infrastructure=infrastructure))
 
     # ---- Renewing and reporting ----
 

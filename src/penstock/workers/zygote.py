@@ -20,12 +20,15 @@ import time
 from collections.abc import Mapping, Set
 from typing import Any, NoReturn
 
+from penstock.ports import FlowRun
 from penstock.scheduling import DeploymentSpec
-from penstock.wire import decoder
-from penstock.workers.execute import Loaded, find_job, load, run_job
+from penstock.wire import decoder, encoder
+from penstock.work import ClaimedRun
+from penstock.workers.execute import Job, Loaded, find_job, load, run_job
 from penstock.workers.printing import outlive_reader
 
 MESSAGE_BYTES_MAX = 256 * 1024
+RUN_BYTES_MAX = 64 * 1024
 Stamp = tuple[int, int]
 NEVER: Stamp = (-1, -1)
 
@@ -119,7 +122,7 @@ class _Zygote:
         outlive_reader()
         gc.unfreeze()
         if len(fds) == 1:
-            return run_job(find_job(message["run"], message["claim"]), self._loaded)
+            return run_job(read_job(message), self._loaded)
         return self._run_several(message, socket.socket(fileno=fds[1]))
 
     def _run_several(self, message: dict[str, Any], line: socket.socket) -> int:
@@ -130,7 +133,7 @@ class _Zygote:
         try:
             while True:
                 begun = time.time_ns()
-                code = run_job(find_job(message["run"], message["claim"]), self._loaded, keep=True)
+                code = run_job(read_job(message), self._loaded, keep=True)
                 stamps = {**_stamp_files(self._known, since=begun), **stamps}  # what was known before keeps its stamp
                 send(line, {"done": message["run"], "code": code})
                 said = receive(line)
@@ -175,6 +178,21 @@ def _leave(code: int) -> NoReturn:
 
 
 # ---- Messages ---------------------------------------------------------------------------------------------------
+
+
+def make_message(key: str, claimed: ClaimedRun) -> dict[str, Any]:
+    """What a fork has to know to begin a run: the run with it, unless its parameters are too large for a message."""
+    message = {"key": key, "run": claimed.run.id, "claim": claimed.request.claim}
+    whole = {**message, "flow_run": encoder(FlowRun)(claimed.run), "anew": claimed.request.anew}
+    return whole if len(json.dumps(whole)) < RUN_BYTES_MAX else message
+
+
+def read_job(message: Mapping[str, Any]) -> Job:
+    """The run to begin; asked for if the message does not have it."""
+    if "flow_run" not in message:
+        return find_job(message["run"], message["claim"])
+    run: FlowRun = decoder(FlowRun)(message["flow_run"])
+    return Job(run, message["claim"], DeploymentSpec(), message["anew"])
 
 
 def send(line: socket.socket, message: Mapping[str, Any], fds: tuple[int, ...] = ()) -> None:

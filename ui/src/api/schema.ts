@@ -2651,6 +2651,11 @@ export interface components {
             /** Claim */
             claim: number;
             state?: components["schemas"]["RunStateInput"] | null;
+            /**
+             * Infrastructure
+             * @description What was started; said here if it did not last long enough to be noted.
+             */
+            infrastructure?: string | null;
         };
         /**
          * ErrorAnswer
