@@ -141,6 +141,7 @@ class Yard:
         for container in self.engine.containers.list(all=True, ignore_removed=True, filters=mine):
             with contextlib.suppress(docker.errors.APIError):  # it is on its way already
                 container.remove(force=True)
+        self.engine.close()
 
 
 @pytest.fixture
