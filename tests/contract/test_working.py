@@ -6,7 +6,7 @@ import pytest
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid, RunNotResumable
 from penstock.core.states import StateType
-from penstock.ports import CancelFlowRun, MarkCrashed, TakeFlowRun
+from penstock.ports import CancelFlowRun, ListStates, MarkCrashed, TakeFlowRun
 from penstock.scheduling import ExplainRun, RequestRun, RequeueRun
 from penstock.testing import FakeClock
 from penstock.work import (
@@ -492,6 +492,18 @@ def test_a_run_that_was_to_be_cancelled_and_whose_process_died_is_cancelled_and_
     office.teller.ask(MarkCrashed(writer_id=office.teller.id, message="killed"))
     office.end(claimed, "Crashed", "killed")
     assert ("Cancelled", "done") == (office.teller.run(run.id).state.name, office.asked(run.id).status)
+
+
+def test_what_killed_a_process_is_told_by_its_worker_though_others_found_it_dead_first(office: Office) -> None:
+    office.request()
+    (claimed,) = office.claim()
+    run = office.take(claimed)
+    office.teller.ask(MarkCrashed(writer_id=office.teller.id, message="ended without a final word"))
+    office.end(claimed, "Crashed", "needed more than 150 MiB")
+    assert "needed more than 150 MiB" == office.teller.run(run.id).state.message
+    told = [(one.state.name, one.state.message) for one in office.teller.ask(ListStates(flow_run_id=run.id))]
+    assert ("Crashed", "needed more than 150 MiB") == told[-1]
+    assert ["Crashed"] == [name for name, _ in told if name == "Crashed"]
 
 
 def test_a_lease_is_as_long_as_the_worker_says(office: Office, clock: FakeClock) -> None:

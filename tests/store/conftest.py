@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,22 @@ from penstock.orchestrator.local import LocalOrchestrator
 from penstock.store import Store, open_store
 from penstock.testing import FakeClock
 from tests.contract.telling import Teller
+
+
+@pytest.fixture(autouse=True)
+def opened_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Store]]:
+    """The stores that a test opens. They are closed after it: some open hundreds."""
+    opened: list[Store] = []
+    init = Store.__init__
+
+    def remember(store: Store, *args: Any, **options: Any) -> None:
+        init(store, *args, **options)
+        opened.append(store)
+
+    monkeypatch.setattr(Store, "__init__", remember)
+    yield opened
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture

@@ -274,14 +274,19 @@ def test_a_worker_leaves_nothing_behind(shop: Shop) -> None:
                 shop.write("# changed\n@flow\ndef quick():\n    pass\n")
             assert isinstance(worker, Worker)
 
-    once()  # whatever is opened once a process is open now
     me = psutil.Process()
-    until(lambda: not me.children(recursive=True), f"the end of {me.children()}")
+    others = set(me.children(recursive=True))  # of other tests, and what all of them share
+
+    def left() -> set[psutil.Process]:
+        return set(me.children(recursive=True)) - others
+
+    once()  # whatever is opened once a process is open now
+    until(lambda: not left(), f"the end of {left()}")
     until(lambda: not [one for one in threading.enumerate() if "warm" in one.name or "output" in one.name], "threads")
     before = me.num_fds()
     shop.write("@flow\ndef quick():\n    pass\n")
     once()
-    until(lambda: not me.children(recursive=True), f"the end of {me.children()}")
+    until(lambda: not left(), f"the end of {left()}")
     until(lambda: me.num_fds() <= before, "descriptors to be closed")
 
 

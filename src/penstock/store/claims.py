@@ -229,10 +229,12 @@ def end_claim(store: Store, request: EndClaim, workspace: str, *, actor: str) ->
         connection = transaction.connection
         workspace_id = store.make_workspace(transaction, workspace)
         held = _read_held(connection, workspace_id, [request.flow_run_id], lock=True).get(request.flow_run_id)
-        if held is not None and held.claim == request.claim and held.status == CLAIMED:
+        if held is not None and held.claim == request.claim and held.status in (CLAIMED, DONE):
             gathered = moves.gather_in(store, connection, workspace_id, request.flow_run_id)
-            if gathered is not None:
+            if gathered is not None and held.status == CLAIMED:
                 _end(transaction, workspace_id, held, gathered, request.state, actor=actor)
+            elif gathered is not None:
+                _explain(transaction, gathered, request.state)
             if request.infrastructure is not None:
                 name = clean_text(request.infrastructure)[:REFUSED_CHARACTERS_MAX]
                 mine = update(run_request).where(a.flow_run_seq == held.flow_run_seq)
@@ -254,6 +256,7 @@ def _end(
     dead = said is not None and said.type is StateType.CRASHED
     if state.is_final and not (state.type is StateType.CRASHED and gathered.facts.cancel_requested and dead):
         transaction.connection.execute(mine.values(status=DONE, lease_until=None))
+        _explain(transaction, gathered, said)
     elif gathered.facts.cancel_requested or state.type is StateType.CANCELLING:
         message = None if said is None else said.message
         ended = RunState.of("Cancelled", at=gathered.now, reason=Reason.CANCEL_REQUESTED, message=message)
@@ -271,6 +274,13 @@ def _end(
         transaction.connection.execute(mine.values(status=DONE, lease_until=None))
         if said.type is StateType.CRASHED:
             crash_policies.after_crash(transaction, workspace_id, gathered.id, actor=actor)
+
+
+def _explain(transaction: Transaction, gathered: Gathered, said: RunState | None) -> None:
+    """Who started a process knows best what killed it, though somebody else may have found it dead first."""
+    crashed = said is not None and said.type is StateType.CRASHED
+    if crashed and said is not None and said.message and gathered.facts.state.reason == Reason.PROCESS_DIED:
+        moves.explain_crash(transaction, gathered, said.message)
 
 
 # ---- The run's own process --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from penstock.store.database import Store, Transaction
 from penstock.store.flow_runs import read_flow_run
 from penstock.store.limit_names import limits_snapshot
 from penstock.store.states import Moved, add_moves
-from penstock.store.tables import COUNT_COLUMNS, flow, flow_run, task_run, writer
+from penstock.store.tables import COUNT_COLUMNS, flow, flow_run, flow_run_state, task_run, writer
 from penstock.store.values import clean_state, clean_text, make_state, reason_text
 from penstock.store.writers import add_writer, held_by
 
@@ -89,6 +89,16 @@ def write_move(
     if settle is not None:
         settle_tasks(transaction, gathered.seq, at=state.at, message=settle)
     return True
+
+
+def explain_crash(transaction: Transaction, gathered: Gathered, message: str) -> None:
+    """Say better why a run crashed whose process somebody else found dead first, who knew no more than that."""
+    connection, message = transaction.connection, clean_text(message)
+    connection.execute(
+        update(flow_run).where(r.seq == gathered.seq).values(state_message=message, changed=transaction.changed)
+    )
+    last = select(func.max(flow_run_state.c.seq)).where(flow_run_state.c.flow_run_seq == gathered.seq).scalar_subquery()
+    connection.execute(update(flow_run_state).where(flow_run_state.c.seq == last).values(message=message))
 
 
 def put_back(transaction: Transaction, workspace_id: int, run_id: str, state: RunState, actor: str) -> None:

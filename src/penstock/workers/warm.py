@@ -6,7 +6,6 @@ process says why), a zygote that died. The worker sees handles, and not how they
 
 import contextlib
 import os
-import select
 import selectors
 import signal
 import socket
@@ -23,7 +22,7 @@ from penstock.wire import encoder
 from penstock.work import ClaimedRun
 from penstock.workers.infrastructure import Ending, Handle, explain_code
 from penstock.workers.outputs import Output, send_signal
-from penstock.workers.zygote import make_message, receive, send
+from penstock.workers.zygote import make_message, receive, send, wait_readable
 
 LOOK_SECONDS = 1.0
 ZYGOTES_MAX = 4
@@ -167,7 +166,7 @@ class _Runner:
 
     def end(self, code: int) -> None:
         """It has ended, and with it the run that it was at; what it said before comes first."""
-        while self.line.fileno() >= 0 and select.select([self.line], [], [], 0)[0] and self.hear():
+        while self.line.fileno() >= 0 and wait_readable([self.line], 0) and self.hear():
             pass
         handle, self.handle = self.handle, None
         if handle is not None:

@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from penstock.ports import Orchestrator, Principal, Request
 from penstock.work import (
     CLAIM_SECONDS,
     ClaimedRun,
+    ClaimMarks,
     ClaimRuns,
     EndClaim,
     NoteInfrastructure,
@@ -329,14 +331,18 @@ class Worker:
             except PenstockError as error:
                 logger.warning("%s", error)
                 continue
-            self._heard.put(lambda cancelled=marks.cancelled, lost=marks.lost: self._mark(cancelled, lost))  # type: ignore[misc]  # bound now
+            self._heard.put(lambda asked=claims, marks=marks: self._mark(asked, marks))  # type: ignore[misc]  # bound now
 
-    def _mark(self, cancelled: Sequence[str], lost: Sequence[str]) -> None:
-        for (run_id, _), started in sorted(self._running.items(), key=lambda item: item[0]):  # older claims first
-            if run_id in lost and not started.lost:
-                started.lost = True
-                lost = [other for other in lost if other != run_id]
-            elif run_id in cancelled and started.cancelled_at is None:
+    def _mark(self, asked: Sequence[tuple[str, int]], marks: ClaimMarks) -> None:
+        """Note what was answered of the claims that were asked for; a run may have been claimed anew since."""
+        lost: Counter[str] = Counter(marks.lost)
+        for key in sorted(asked):  # of two claims of a run the older one is lost
+            started, run_id = self._running.get(key), key[0]
+            if lost[run_id]:
+                lost[run_id] -= 1
+                if started is not None:
+                    started.lost = True
+            elif started is not None and run_id in marks.cancelled and started.cancelled_at is None:
                 started.cancelled_at = time.monotonic()
 
     def _report(self) -> None:

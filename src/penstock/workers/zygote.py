@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NoReturn
 
 from penstock.ports import FlowRun
@@ -77,7 +77,7 @@ class _Zygote:
         open_ = True
         while open_ or self._keys:
             asked: list[Any] = [self._wake, self._line] if open_ else [self._wake]
-            ready, _, _ = select.select(asked, [], [])
+            ready = wait_readable(asked)
             if self._wake in ready:
                 self._drain()
                 self._reap()
@@ -193,6 +193,15 @@ def read_job(message: Mapping[str, Any]) -> Job:
         return find_job(message["run"], message["claim"])
     run: FlowRun = decoder(FlowRun)(message["flow_run"])
     return Job(run, message["claim"], DeploymentSpec(), message["anew"])
+
+
+def wait_readable(sources: Sequence[Any], seconds: float | None = None) -> list[Any]:
+    """Wait until something can be read, and answer from what. Of any number, which `select` is not for: see FD_SETSIZE."""
+    poll = select.poll()
+    by_fd = {source if isinstance(source, int) else source.fileno(): source for source in sources}
+    for fd in by_fd:
+        poll.register(fd, select.POLLIN)
+    return [by_fd[fd] for fd, _ in poll.poll(None if seconds is None else seconds * 1_000)]
 
 
 def send(line: socket.socket, message: Mapping[str, Any], fds: tuple[int, ...] = ()) -> None:
