@@ -275,14 +275,17 @@ def test_a_worker_leaves_nothing_behind(shop: Shop) -> None:
             assert isinstance(worker, Worker)
 
     me = psutil.Process()
-    others = set(me.children(recursive=True))  # of other tests, and what all of them share
+    others, threads = set(me.children(recursive=True)), set(threading.enumerate())  # of other tests
 
     def left() -> set[psutil.Process]:
         return set(me.children(recursive=True)) - others
 
     once()  # whatever is opened once a process is open now
     until(lambda: not left(), f"the end of {left()}")
-    until(lambda: not [one for one in threading.enumerate() if "warm" in one.name or "output" in one.name], "threads")
+    until(
+        lambda: not any("warm" in one.name or "output" in one.name for one in {*threading.enumerate()} - threads),
+        "threads",
+    )
     before = me.num_fds()
     shop.write("@flow\ndef quick():\n    pass\n")
     once()
