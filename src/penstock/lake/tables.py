@@ -132,15 +132,18 @@ def _load_number(table: DeltaTable, target: Target, version: int) -> DeltaTable:
 
 
 def _load_moment(table: DeltaTable, target: Target, moment: datetime) -> DeltaTable:
-    first: dict[str, Any] = table.history()[-1]
-    began = datetime.fromtimestamp(first["timestamp"] / 1000, UTC)
-    if moment < began:
-        raise VersionMissing(
-            f"{target.label} had no version at {moment:%Y-%m-%d %H:%M:%S} UTC: "
-            f"version {first['version']}, the oldest kept, is of {began:%Y-%m-%d %H:%M:%S.%f} UTC."
-        )
-    table.load_as_version(moment)
-    return table
+    """The newest version of that moment, by the times that the history shows; files' own times may differ from them."""
+    commits: list[dict[str, Any]] = table.history()  # newest first
+    for commit in commits:
+        if datetime.fromtimestamp(commit["timestamp"] / 1000, UTC) <= moment:
+            table.load_as_version(commit["version"])
+            return table
+    oldest = commits[-1]
+    began = datetime.fromtimestamp(oldest["timestamp"] / 1000, UTC)
+    raise VersionMissing(
+        f"{target.label} had no version at {moment:%Y-%m-%d %H:%M:%S} UTC: "
+        f"version {oldest['version']}, the oldest kept, is of {began:%Y-%m-%d %H:%M:%S.%f} UTC."
+    )
 
 
 def _as_moment(target: Target, as_of: datetime | date | str) -> datetime:
