@@ -3,7 +3,7 @@
 
 VENV ?= .venv
 PYTHON ?=
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST_ARGS ?=
 VERSION ?=
 CHECK_TESTS ?= yes
