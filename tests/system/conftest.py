@@ -21,6 +21,7 @@ PATIENCE_SECONDS = 90.0
 LOOK_SECONDS = 0.01
 
 __all__ = ["small_disk"]
+collect_ignore = ["programs"]  # they are run as programs, and find one another beside them
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
