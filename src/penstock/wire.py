@@ -163,6 +163,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             "Work",
             ClaimRuns="POST /work/claim",
             RenewClaims="POST /work/renew",
+            EndClaims="POST /work/end",
             ReapClaims="POST /work/reap",
             NoteInfrastructure="POST /flow-runs/{flow_run_id}/infrastructure",
             EndClaim="POST /flow-runs/{flow_run_id}/end-claim",

@@ -222,5 +222,12 @@ class EndClaim(Request[FlowRun]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndClaims(Request[int]):
+    """The same of several claims at once, as workers tell it; answers of how many it was theirs to tell."""
+
+    ends: Sequence[EndClaim]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReapClaims(Request[int]):
     """Let runs wait again whose claim's lease ended before a process took them, and mark runs that are late; in all workspaces."""

@@ -84,9 +84,20 @@ def ask_for(teller: Teller, deployment: str = KEY, **said: Any) -> FlowRun:
     return run
 
 
+ASKED_AGAIN = 10
+
+
 def events_of(teller: Teller, kind: str) -> list[Any]:
-    """The payloads of events, in order."""
-    return [event.payload for event in teller.ask(ListEvents(kinds=[f"penstock.{kind}"], limit=1_000)).items]
+    """The payloads of events, in order.
+
+    Asked again while there are none: on PostgreSQL a transaction of anybody's that ends at this very moment keeps the newest
+    events back until the next question.
+    """
+    for _ in range(ASKED_AGAIN):
+        found = teller.ask(ListEvents(kinds=[f"penstock.{kind}"], limit=1_000)).items
+        if found:
+            break
+    return [event.payload for event in found]
 
 
 def seconds_after(clock: FakeClock, at: int | None) -> float:

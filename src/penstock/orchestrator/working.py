@@ -26,6 +26,7 @@ def make_handlers() -> Mapping[type[Request[Any]], Handler]:
         work.RenewClaims: _within(store_claims.renew_claims),
         work.NoteInfrastructure: _within(store_claims.note_infrastructure),
         work.EndClaim: _as(store_claims.end_claim),
+        work.EndClaims: _as(store_claims.end_claims),
         work.ReapClaims: lambda store, request, by: requeues.reap_claims(store, request, actor=by.name),
         scheduling.ExplainRun: _within(explanations.explain_run),
         scheduling.RequeueRun: _as(requeues.requeue_run),

@@ -25,6 +25,7 @@ from penstock.server.claiming import ClaimDesk
 from penstock.server.doorway import Doorway
 from penstock.server.feed import Feed
 from penstock.server.guard import COOKIE, Door, given_key, headers_of, is_key
+from penstock.server.lane import Lane, make_table
 from penstock.server.metrics import Metrics
 from penstock.server.models import ErrorAnswer
 from penstock.server.run_scope import RunScope
@@ -55,6 +56,7 @@ def create_app(
 ) -> ASGIApp:
     """The server's ASGI application over an orchestrator, which stays the caller's to close."""
     metrics, door = metrics or Metrics(), door or Door()
+    orchestrator = RunScope(orchestrator, SystemClock())
     api = create_api(
         orchestrator,
         door=door,
@@ -63,7 +65,8 @@ def create_app(
         desk=desk or ClaimDesk(orchestrator),
         settings=settings or Settings(),
     )
-    return Doorway(api, door=door, metrics=metrics)
+    table = make_table(orchestrator, {"Ingest": journals.make_handle(orchestrator, metrics)}, _fault)
+    return Doorway(Lane(api, table), door=door, metrics=metrics)
 
 
 def create_api(
@@ -80,7 +83,6 @@ def create_api(
         separate_input_output_schemas=False,
     )
     desk_router = claiming.make_router(desk, door, SystemClock())
-    orchestrator = RunScope(orchestrator, SystemClock())
     app.include_router(_about(orchestrator, door, metrics), prefix="/api")
     app.include_router(journals.make_router(orchestrator, metrics), prefix="/api")
     app.include_router(routes.make_router(orchestrator), prefix="/api")
@@ -230,8 +232,12 @@ async def _tell_http(_: Request, error: Exception) -> Response:
     return Response(dump({"error": told}), status, media_type="application/json", headers=error.headers)
 
 
-async def _tell_fault(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+async def _tell_fault(_: Request, error: Exception) -> Response:
+    return _fault(error)
+
+
+def _fault(error: BaseException) -> Response:
+    logger.error("A request met a fault of the server's own", exc_info=error)
     told = {"type": "PenstockError", "message": "The server met a fault of its own; its log says more.", "facts": {}}
     return Response(dump({"error": told}), 500, media_type="application/json")
 

@@ -10,7 +10,7 @@ lock or lease does. Slots are counted, never kept: see `work_facts.py`.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
 from penstock.core.admission import admit
 from penstock.core.errors import RunNotResumable
@@ -34,6 +34,7 @@ from penstock.work import (
     ClaimMarks,
     ClaimRuns,
     EndClaim,
+    EndClaims,
     NoteInfrastructure,
     RenewClaims,
     WorkerHello,
@@ -110,11 +111,7 @@ def _claim(
     worker_seq = note_worker(transaction, hello, source.seq)
     facts, waiting = read_facts(store, connection, source, queues=_queues(hello), room=room, lock=True)
     made = admit(facts)
-    claimed = [
-        seq
-        for seq in made.admitted
-        if _claim_one(store, transaction, workspace_id, seq, worker_seq, hello, now=facts.now, actor=actor)
-    ]
+    claimed = _take_over(store, transaction, workspace_id, made.admitted, worker_seq, hello, now=facts.now, actor=actor)
     for seq, message in made.cancelled.items():
         state = RunState.of("Cancelled", at=facts.now, message=message)
         if _move(store, transaction, workspace_id, seq, state, actor=actor):
@@ -128,20 +125,23 @@ def _claim(
     return _read_claimed(connection, source, workspace_id, claimed)
 
 
-def _claim_one(
+def _take_over(
     store: Store,
     transaction: Transaction,
     workspace_id: int,
-    seq: int,
+    seqs: Sequence[int],
     worker_seq: int,
     hello: WorkerHello,
     *,
     now: int,
     actor: str,
-) -> bool:
-    state = RunState.of("Pending", at=now, message=f"Claimed by worker {hello.name}.")
-    if not _move(store, transaction, workspace_id, seq, state, actor=actor):
-        return False
+) -> Sequence[int]:
+    """Give runs to a worker, all by the same few statements; answers those that it got."""
+    found = moves.gather_several(store, transaction.connection, seqs) if seqs else {}
+    runs = [found[seq] for seq in seqs if seq in found and not found[seq].facts.state.is_final]
+    if not runs:
+        return ()
+    moves.write_pending(transaction, workspace_id, runs, f"Claimed by worker {hello.name}.", actor=actor)
     values = {
         "status": CLAIMED,
         "claim": a.claim + 1,
@@ -151,8 +151,12 @@ def _claim_one(
         "refused": None,
         "refused_at": None,
     }
-    transaction.connection.execute(update(run_request).where(a.flow_run_seq == seq).values(values))
-    return True
+    claimed = [run.seq for run in runs]
+    transaction.connection.execute(update(run_request).where(a.flow_run_seq.in_(claimed)).values(values))
+    return claimed
+
+
+_several_runs = select_flow_runs().where(r.seq.in_(bindparam("seqs", expanding=True)))
 
 
 def _read_claimed(
@@ -162,7 +166,7 @@ def _read_claimed(
         return ()
     template = connection.execute(select(work_pool.c.base_job_template).where(work_pool.c.seq == source.seq)).scalar()
     requests = {one.flow_run_id: one for one in read_requests(connection, a.flow_run_seq.in_(seqs))}
-    rows = {row.seq: to_flow_run(row) for row in connection.execute(select_flow_runs().where(r.seq.in_(seqs)))}
+    rows = {row.seq: to_flow_run(row) for row in connection.execute(_several_runs, {"seqs": seqs})}
     return [
         ClaimedRun(run=rows[seq], request=requests[rows[seq].id], job_template=decode_json(template) or {})
         for seq in seqs
@@ -226,20 +230,48 @@ def note_infrastructure(store: Store, request: NoteInfrastructure, workspace: st
 def end_claim(store: Store, request: EndClaim, workspace: str, *, actor: str) -> FlowRun:
     """Answer `EndClaim`."""
     with store.write() as transaction:
-        connection = transaction.connection
         workspace_id = store.make_workspace(transaction, workspace)
-        held = _read_held(connection, workspace_id, [request.flow_run_id], lock=True).get(request.flow_run_id)
-        if held is not None and held.claim == request.claim and held.status in (CLAIMED, DONE):
-            gathered = moves.gather_in(store, connection, workspace_id, request.flow_run_id)
-            if gathered is not None and held.status == CLAIMED:
-                _end(transaction, workspace_id, held, gathered, request.state, actor=actor)
-            elif gathered is not None:
-                _explain(transaction, gathered, request.state)
-            if request.infrastructure is not None:
-                name = clean_text(request.infrastructure)[:REFUSED_CHARACTERS_MAX]
-                mine = update(run_request).where(a.flow_run_seq == held.flow_run_seq)
-                connection.execute(mine.values(infrastructure=name))
-        return read_flow_run(connection, workspace_id, request.flow_run_id)
+        _end_several(store, transaction, workspace_id, [request], actor=actor)
+        return read_flow_run(transaction.connection, workspace_id, request.flow_run_id)
+
+
+def end_claims(store: Store, request: EndClaims, workspace: str, *, actor: str) -> int:
+    """Answer `EndClaims`."""
+    with store.write() as transaction:
+        workspace_id = store.make_workspace(transaction, workspace)
+        return _end_several(store, transaction, workspace_id, request.ends, actor=actor)
+
+
+def _end_several(
+    store: Store, transaction: Transaction, workspace_id: int, ends: Sequence[EndClaim], *, actor: str
+) -> int:
+    """End claims; requests to which the same happens are written by one statement."""
+    connection = transaction.connection
+    held = _read_held(connection, workspace_id, [end.flow_run_id for end in ends], lock=True)
+    told = [(held[end.flow_run_id], end) for end in ends if _is_held(held.get(end.flow_run_id), end)]
+    runs = moves.gather_several(store, connection, [row.flow_run_seq for row, _ in told])
+    changes: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    crashed: list[str] = []
+    for row, end in told:
+        run = runs[row.flow_run_seq]
+        values: dict[str, Any] = {}
+        if row.status == CLAIMED:
+            values |= _end(transaction, workspace_id, row, run, end.state, crashed, actor=actor)
+        else:
+            _explain(transaction, run, end.state)
+        if end.infrastructure is not None:
+            values["infrastructure"] = clean_text(end.infrastructure)[:REFUSED_CHARACTERS_MAX]
+        changes.setdefault(tuple(values.items()), []).append(run.seq)
+    for change, seqs in changes.items():
+        if change:
+            connection.execute(update(run_request).where(a.flow_run_seq.in_(seqs)).values(dict(change)))
+    for run_id in crashed:
+        crash_policies.after_crash(transaction, workspace_id, run_id, actor=actor)
+    return len(told)
+
+
+def _is_held(row: Row[Any] | None, end: EndClaim) -> bool:
+    return row is not None and row.claim == end.claim and row.status in (CLAIMED, DONE)
 
 
 def _end(
@@ -248,51 +280,61 @@ def _end(
     held: Row[Any],
     gathered: Gathered,
     said: RunState | None,
+    crashed: list[str],
     *,
     actor: str,
-) -> None:
-    mine = update(run_request).where(a.flow_run_seq == gathered.seq)
+) -> dict[str, Any]:
+    """Bring a run to where its claim's end leads; answers what becomes of its request, and adds it to the `crashed` ones."""
     state = gathered.facts.state
-    dead = said is not None and said.type is StateType.CRASHED
-    if state.is_final and not (state.type is StateType.CRASHED and gathered.facts.cancel_requested and dead):
-        transaction.connection.execute(mine.values(status=DONE, lease_until=None))
+    done = {"status": DONE, "lease_until": None}
+    if state.is_final and not (state.type is StateType.CRASHED and gathered.facts.cancel_requested and _is_crash(said)):
         _explain(transaction, gathered, said)
     elif gathered.facts.cancel_requested or state.type is StateType.CANCELLING:
         message = None if said is None else said.message
         ended = RunState.of("Cancelled", at=gathered.now, reason=Reason.CANCEL_REQUESTED, message=message)
         moves.write_move(transaction, workspace_id, gathered, ended, actor=actor, settle=message or "Cancelled.")
-        transaction.connection.execute(mine.values(status=DONE, lease_until=None))
     elif said is None:  # its last word may be on its way: what is then still open is settled when the lease ends
-        transaction.connection.execute(mine.values(lease_until=gathered.now if held.lease_until else None))
+        return {"status": CLAIMED, "lease_until": gathered.now if held.lease_until else None}
     elif said.type is StateType.SCHEDULED:
         again = RunState.of("Scheduled", at=gathered.now, message=said.message)
         moves.write_move(transaction, workspace_id, gathered, again, actor=actor)
-        transaction.connection.execute(mine.values(status=WAITING, lease_until=None, worker_seq=None))
+        return {"status": WAITING, "lease_until": None, "worker_seq": None}
     else:
         ended = RunState(said.type, said.name, gathered.now, said.reason, said.message)
         moves.write_move(transaction, workspace_id, gathered, ended, actor=actor, settle=said.message or said.name)
-        transaction.connection.execute(mine.values(status=DONE, lease_until=None))
-        if said.type is StateType.CRASHED:
-            crash_policies.after_crash(transaction, workspace_id, gathered.id, actor=actor)
+        if _is_crash(said):
+            crashed.append(gathered.id)
+    return done
+
+
+def _is_crash(said: RunState | None) -> bool:
+    return said is not None and said.type is StateType.CRASHED
 
 
 def _explain(transaction: Transaction, gathered: Gathered, said: RunState | None) -> None:
     """Who started a process knows best what killed it, though somebody else may have found it dead first."""
-    crashed = said is not None and said.type is StateType.CRASHED
-    if crashed and said is not None and said.message and gathered.facts.state.reason == Reason.PROCESS_DIED:
+    if said is not None and _is_crash(said) and said.message and gathered.facts.state.reason == Reason.PROCESS_DIED:
         moves.explain_crash(transaction, gathered, said.message)
 
 
 # ---- The run's own process --------------------------------------------------------------------------------------
 
 
+_claim_of_run = (
+    select(a.claim, a.status, worker.c.name)
+    .outerjoin(worker, worker.c.seq == a.worker_seq)
+    .where(a.flow_run_seq == bindparam("run"))
+)
+_give_lease_up = (
+    update(run_request)
+    .where(a.flow_run_seq == bindparam("run"), a.claim == bindparam("of_claim"), IS_CLAIMED)
+    .values(lease_until=None)
+)
+
+
 def check_claim(connection: Connection, gathered: Gathered, claim: int) -> None:
     """Raises `RunNotResumable` if the run is not, or no longer, for the process that was started for this claim."""
-    row = connection.execute(
-        select(a.claim, a.status, worker.c.name)
-        .outerjoin(worker, worker.c.seq == a.worker_seq)
-        .where(a.flow_run_seq == gathered.seq)
-    ).one_or_none()
+    row = connection.execute(_claim_of_run, {"run": gathered.seq}).one_or_none()
     if row is None:
         raise RunNotResumable(f"Flow run `{gathered.name}` was asked for by nobody, and so has no claim.")
     refused = f"Flow run `{gathered.name}` cannot be taken with claim {claim}: "
@@ -307,8 +349,7 @@ def check_claim(connection: Connection, gathered: Gathered, claim: int) -> None:
 
 def take_claim(transaction: Transaction, run_seq: int, claim: int) -> bool:
     """Give a claim's lease up for that of the process which takes the run; False if the claim does not hold."""
-    mine = and_(a.flow_run_seq == run_seq, a.claim == claim, IS_CLAIMED)
-    return transaction.connection.execute(update(run_request).where(mine).values(lease_until=None)).rowcount == 1
+    return transaction.connection.execute(_give_lease_up, {"run": run_seq, "of_claim": claim}).rowcount == 1
 
 
 def hold_again(transaction: Transaction, run_seq: int) -> None:
@@ -335,22 +376,20 @@ def _move(store: Store, transaction: Transaction, workspace_id: int, seq: int, s
     return moves.write_move(transaction, workspace_id, gathered, state, actor=actor)
 
 
+_held = (
+    select(
+        r.id, a.flow_run_seq, a.claim, a.status, a.lease_until, a.deployment_seq, r.cancel_requested_at, r.state_type
+    )
+    .join(flow_run, r.seq == a.flow_run_seq)
+    .where(r.workspace_id == bindparam("workspace"), r.id.in_(bindparam("runs", expanding=True)))
+    .order_by(a.flow_run_seq)
+)
+_held_locked = _held.with_for_update(of=run_request)
+
+
 def _read_held(
     connection: Connection, workspace_id: int, run_ids: Sequence[str], *, lock: bool = False
-) -> dict[str, Row[Any]]:
-    statement: Select[Any] = (
-        select(
-            r.id,
-            a.flow_run_seq,
-            a.claim,
-            a.status,
-            a.lease_until,
-            a.deployment_seq,
-            r.cancel_requested_at,
-            r.state_type,
-        )
-        .join(flow_run, r.seq == a.flow_run_seq)
-        .where(r.workspace_id == workspace_id, r.id.in_(run_ids))
-    )
-    rows = connection.execute(statement.with_for_update(of=run_request) if lock else statement)
+) -> dict[str, Any]:
+    known = {"workspace": workspace_id, "runs": run_ids}
+    rows = connection.execute(_held_locked if lock else _held, known)
     return {row.id: row for row in rows.all()}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from penstock.core.records import FlowSeen, StateSeen
 from penstock.core.states import Move, RunFacts, RunState, StateType, decide
@@ -44,6 +44,15 @@ FIXED = (
 insert_runs = BulkInsert(flow_run, (*FIXED, *MOVING, "changed"))
 r = flow_run.c
 
+_drafts = (
+    select(r.seq, r.id, flow.c.name.label("flow_name"), *(r[name] for name in (*MOVING, *COUNT_COLUMNS.values())))
+    .join(flow, flow.c.seq == r.flow_seq)
+    .where(r.workspace_id == bindparam("workspace"), r.id.in_(bindparam("runs", expanding=True)))
+    .order_by(r.seq)
+    .with_for_update(of=flow_run)
+)
+_written = update(flow_run).where(r.seq == bindparam("of_seq"))
+
 
 @dataclass(slots=True)
 class Draft:
@@ -53,6 +62,7 @@ class Draft:
     columns: dict[str, Any]
     flow_name: str
     seq: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
     moved: bool = False
 
@@ -104,26 +114,21 @@ class FlowRuns:
             values = dict(draft.columns) if draft.moved and not draft.fixed else {}
             for state_type, change in counts.get(draft.seq or 0, {}).items():
                 if change:
-                    column = r[COUNT_COLUMNS[StateType(state_type)]]
-                    values[column.name] = column + change
+                    column = COUNT_COLUMNS[StateType(state_type)]
+                    values[column] = draft.counts.get(column, 0) + change
             if values:
-                values["changed"] = self._transaction.changed
-                self._connection.execute(update(flow_run).where(r.seq == draft.seq).values(values))
+                known = {"of_seq": draft.seq, "changed": self._transaction.changed}
+                self._connection.execute(_written, values | known)
         add_moves(self._transaction, [self._moved(*move) for move in self._moves])
 
     def _read(self, run_ids: Sequence[str]) -> dict[str, Draft]:
         drafts = {}
         for start in range(0, len(run_ids), IDS_PER_STATEMENT):
-            statement = (
-                select(r.seq, r.id, flow.c.name.label("flow_name"), *(r[name] for name in MOVING))
-                .join(flow, flow.c.seq == r.flow_seq)
-                .where(r.workspace_id == self._workspace_id, r.id.in_(run_ids[start : start + IDS_PER_STATEMENT]))
-                .order_by(r.seq)
-                .with_for_update(of=flow_run)
-            )
-            for row in self._connection.execute(statement):
+            some = {"workspace": self._workspace_id, "runs": run_ids[start : start + IDS_PER_STATEMENT]}
+            for row in self._connection.execute(_drafts, some):
                 columns = {name: row._mapping[name] for name in MOVING}
-                drafts[row.id] = Draft(row.id, columns, row.flow_name, seq=row.seq)
+                counts = {name: row._mapping[name] for name in COUNT_COLUMNS.values()}
+                drafts[row.id] = Draft(row.id, columns, row.flow_name, seq=row.seq, counts=counts)
         return drafts
 
     def _follow_flow(self, record: FlowSeen) -> None:

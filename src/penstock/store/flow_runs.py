@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from penstock.core.errors import NotFound
 from penstock.core.ids import RunId, TaskRunId, WriterId, definition_id
@@ -34,6 +34,16 @@ def select_flow_runs() -> Select[Any]:
         .join(workspace, workspace.c.id == r.workspace_id)
         .outerjoin(writer, writer.c.seq == r.writer_seq)
     )
+
+
+_one = select_flow_runs().where(r.workspace_id == bindparam("workspace"), r.id == bindparam("run"))
+_number = select(r.seq).where(r.workspace_id == bindparam("workspace"), r.id == bindparam("run"))
+_durations = (
+    select(r.ended_at - func.coalesce(r.taken_at, r.start_at))
+    .where(r.flow_seq == bindparam("flow"), r.state_type == StateType.COMPLETED.value, r.ended_at.is_not(None))
+    .order_by(r.start_at.desc(), r.seq.desc())
+    .limit(DURATIONS_MAX)
+)
 
 
 def to_flow_run(row: Row[Any] | Mapping[str, Any], *, expected_end_at: int | None = None) -> FlowRun:
@@ -74,7 +84,7 @@ def to_flow_run(row: Row[Any] | Mapping[str, Any], *, expected_end_at: int | Non
 
 def read_flow_run(connection: Connection, workspace_id: int, run_id: str) -> FlowRun:
     """One run, by its id. Raises `NotFound`."""
-    row = connection.execute(select_flow_runs().where(r.workspace_id == workspace_id, r.id == run_id)).one_or_none()
+    row = connection.execute(_one, {"workspace": workspace_id, "run": run_id}).one_or_none()
     if row is None:
         raise NotFound("flow run", run_id, listing="penstock flow-run ls")
     running = row.state_type == StateType.RUNNING.value and row.taken_at is not None
@@ -90,19 +100,11 @@ def get_flow_run(store: Store, request: GetFlowRun, workspace: str) -> FlowRun:
 
 def usual_duration(connection: Connection, flow_seq: int) -> int | None:
     """How long a flow's runs take, by the median of its last completed ones."""
-    recent = (
-        select(r.ended_at - func.coalesce(r.taken_at, r.start_at))
-        .where(r.flow_seq == flow_seq, r.state_type == StateType.COMPLETED.value, r.ended_at.is_not(None))
-        .order_by(r.start_at.desc(), r.seq.desc())
-        .limit(DURATIONS_MAX)
-    )
-    durations = sorted(connection.execute(recent).scalars())
+    durations = sorted(connection.execute(_durations, {"flow": flow_seq}).scalars())
     return durations[len(durations) // 2] if durations else None
 
 
 def find_run(connection: Connection, workspace_id: int, run_id: str) -> int:
     """The number of a flow run; 0, which no row has, if there is none."""
-    known = connection.execute(
-        select(flow_run.c.seq).where(flow_run.c.workspace_id == workspace_id, flow_run.c.id == run_id)
-    ).scalar()
+    known: int | None = connection.execute(_number, {"workspace": workspace_id, "run": run_id}).scalar()
     return known or 0

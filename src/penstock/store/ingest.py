@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from penstock.core.errors import JournalCorrupt, JournalError
 from penstock.core.records import (
@@ -100,6 +100,7 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
             closed_at = batch.closed_at or closed_at
         mark = fresh[-1][0]
         values = {
+            "of_seq": known.seq,
             "mark": mark,
             "tasks": definitions.as_json(),
             "seen_at": store.now_us(transaction.connection),
@@ -107,23 +108,26 @@ def _ingest(store: Store, writer_id: str, records: Sequence[Numbered], workspace
         }
         if known.lease_until is not None:
             values["lease_until"] = values["seen_at"] + known.lease_until - known.seen_at
-        transaction.connection.execute(update(writer).where(writer.c.seq == known.seq).values(values))
+        transaction.connection.execute(_seen, values)
         limits = limits_snapshot(transaction.connection, workspace_id)
     return Acknowledged(sequence=mark, limits=limits)
 
 
+_known = (
+    select(writer.c.seq, writer.c.mark, writer.c.tasks, writer.c.closed_at, writer.c.lease_until, writer.c.seen_at)
+    .where(writer.c.workspace_id == bindparam("workspace"), writer.c.id == bindparam("writer"))
+    .with_for_update()
+)
+_seen = update(writer).where(writer.c.seq == bindparam("of_seq"))
+
+
 def _lock_writer(transaction: Transaction, workspace_id: int, writer_id: str) -> Any:
-    w = writer.c
-    mine = (
-        select(w.seq, w.mark, w.tasks, w.closed_at, w.lease_until, w.seen_at)
-        .where(w.workspace_id == workspace_id, w.id == writer_id)
-        .with_for_update()
-    )
-    known = transaction.connection.execute(mine).one_or_none()
+    mine = {"workspace": workspace_id, "writer": writer_id}
+    known = transaction.connection.execute(_known, mine).one_or_none()
     if known is None:
         new = {"workspace_id": workspace_id, "id": writer_id, "mark": 0, "tasks": TASKS_NONE, "seen_at": 0}
         insert_if_new(transaction.connection, writer, new)
-        known = transaction.connection.execute(mine).one()
+        known = transaction.connection.execute(_known, mine).one()
     return known
 
 

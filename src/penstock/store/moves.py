@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, not_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, select, update
 
 from penstock.core.ids import RunId
 from penstock.core.states import FINAL_TYPES, Reason, RunFacts, RunState, StateType, is_final
@@ -91,6 +91,17 @@ def write_move(
     return True
 
 
+def write_pending(
+    transaction: Transaction, workspace_id: int, runs: Sequence[Gathered], message: str, *, actor: str
+) -> None:
+    """Bring runs that were gathered in this transaction to PENDING, all at once."""
+    state = clean_state(RunState.of("Pending", at=transaction.now_us(), message=message))
+    values = {**_state_columns(state), "version": r.version + 1, "changed": transaction.changed}
+    connection = transaction.connection
+    connection.execute(update(flow_run).where(r.seq.in_([run.seq for run in runs])).values(values))
+    add_moves(transaction, [_moved(workspace_id, run, state, None, actor) for run in runs])
+
+
 def explain_crash(transaction: Transaction, gathered: Gathered, message: str) -> None:
     """Say better why a run crashed whose process somebody else found dead first, who knew no more than that."""
     connection, message = transaction.connection, clean_text(message)
@@ -110,11 +121,7 @@ def put_back(transaction: Transaction, workspace_id: int, run_id: str, state: Ru
     ).one()
     state = clean_state(state)
     values = {
-        "state_type": state.type.value,
-        "state_name": state.name,
-        "state_at": state.at,
-        "state_reason": reason_text(state),
-        "state_message": state.message,
+        **_state_columns(state),
         "version": run.version + 1,
         "changed": transaction.changed,
         "ended_at": None,
@@ -159,12 +166,13 @@ def take_flow_run(
         if not _write_state(transaction, gathered, state, **values):
             return None
         add_moves(transaction, [_moved(workspace_id, gathered, state, epoch, actor)])
-        settle_tasks(
-            transaction,
-            gathered.seq,
-            at=state.at,
-            message="The process that ran it is gone; another one took the run over.",
-        )
+        if gathered.facts.epoch > 0:
+            settle_tasks(
+                transaction,
+                gathered.seq,
+                at=state.at,
+                message="The process that ran it is gone; another one took the run over.",
+            )
         run = read_flow_run(transaction.connection, workspace_id, request.id)
         return RunTaken(run=run, limits=limits_snapshot(transaction.connection, workspace_id))
 
@@ -285,40 +293,41 @@ def recount_tasks(transaction: Transaction, run_seq: int) -> None:
     )
 
 
+_unless_changed = update(flow_run).where(r.seq == bindparam("of_seq"), r.version == bindparam("of_version"))
+_facts = select(
+    r.seq, r.id, r.name, r.state_type, r.state_name, r.state_at, r.state_reason, r.state_message, r.epoch, r.version,
+    r.cancel_requested_at, r.writer_seq, r.started_at, r.deployment, flow.c.name.label("flow_name"),
+).join(flow, flow.c.seq == r.flow_seq)  # fmt: skip
+_facts_of_one = _facts.where(r.workspace_id == bindparam("workspace"), r.id == bindparam("run"))
+_facts_of_several = (
+    _facts.where(r.seq.in_(bindparam("seqs", expanding=True))).order_by(r.seq).with_for_update(of=flow_run)
+)
+
+
 def gather_in(store: Store, connection: Connection, workspace_id: int, run_id: str) -> Gathered | None:
     """The same, in a transaction that is open."""
-    row = connection.execute(
-        select(
-            r.seq, r.name, r.state_type, r.state_name, r.state_at, r.state_reason, r.state_message, r.epoch, r.version,
-            r.cancel_requested_at, r.writer_seq, r.started_at, r.deployment, flow.c.name.label("flow_name"),
-        )
-        .join(flow, flow.c.seq == r.flow_seq)
-        .where(r.workspace_id == workspace_id, r.id == run_id)
-    ).one_or_none()  # fmt: skip
-    if row is None:
-        return None
+    row = connection.execute(_facts_of_one, {"workspace": workspace_id, "run": run_id}).one_or_none()
+    return None if row is None else _to_gathered(row, store.now_us(connection))
+
+
+def gather_several(store: Store, connection: Connection, seqs: Sequence[int]) -> dict[int, Gathered]:
+    """The facts of several runs, by their numbers. Nobody else moves them until the transaction ends."""
+    rows = connection.execute(_facts_of_several, {"seqs": seqs}).all()
+    now = store.now_us(connection)
+    return {row.seq: _to_gathered(row, now) for row in rows}
+
+
+def _to_gathered(row: Any, now: int) -> Gathered:
     state = make_state(row.state_type, row.state_name, row.state_at, row.state_reason, row.state_message)
     facts = RunFacts(state, row.epoch, row.version, cancel_requested=row.cancel_requested_at is not None)
     return Gathered(
-        facts,
-        store.now_us(connection),
-        row.seq,
-        run_id,
-        row.name,
-        row.flow_name,
-        row.writer_seq,
-        row.started_at,
-        row.deployment,
+        facts, now, row.seq, row.id, row.name, row.flow_name, row.writer_seq, row.started_at, row.deployment
     )
 
 
 def _write_state(transaction: Transaction, gathered: Gathered, state: RunState, **values: Any) -> bool:
     values = {
-        "state_type": state.type.value,
-        "state_name": state.name,
-        "state_at": state.at,
-        "state_reason": reason_text(state),
-        "state_message": state.message,
+        **_state_columns(state),
         "version": gathered.facts.version + 1,
         "changed": transaction.changed,
         **values,
@@ -327,8 +336,18 @@ def _write_state(transaction: Transaction, gathered: Gathered, state: RunState, 
         values |= {"started_at": state.at, "start_at": state.at}
     if is_final(state.type, state.name):
         values.setdefault("ended_at", state.at)
-    guard = and_(r.seq == gathered.seq, r.version == gathered.facts.version)
-    return transaction.connection.execute(update(flow_run).where(guard).values(values)).rowcount == 1
+    values |= {"of_seq": gathered.seq, "of_version": gathered.facts.version}
+    return transaction.connection.execute(_unless_changed, values).rowcount == 1
+
+
+def _state_columns(state: RunState) -> dict[str, Any]:
+    return {
+        "state_type": state.type.value,
+        "state_name": state.name,
+        "state_at": state.at,
+        "state_reason": reason_text(state),
+        "state_message": state.message,
+    }
 
 
 def _moved(workspace_id: int, gathered: Gathered, state: RunState, epoch: int | None, actor: str) -> Moved:

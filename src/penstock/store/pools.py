@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid
 from penstock.core.job_templates import DEFAULTS, check_template
@@ -222,6 +234,18 @@ def list_workers(store: Store, request: ListWorkers, workspace: str) -> Sequence
     return [_to_worker(row, held.get(row.seq, 0), now) for row in rows]
 
 
+_same = and_(w.pid == bindparam("of_pid"), w.host == bindparam("of_host"))
+_heard_again = (
+    update(worker)
+    .where(w.pool_seq == bindparam("of_pool"), w.name == bindparam("of_name"))
+    .values(started_at=case((_same, w.started_at), else_=bindparam("now", type_=w.started_at.type)))
+    .returning(w.seq)
+)
+_seen_at = select(w.seen_at).where(
+    w.pool_seq == bindparam("pool"), w.name == bindparam("name"), w.pid == bindparam("pid")
+)
+
+
 def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int) -> int:
     """Write down that a worker was heard of; answer its number."""
     now = transaction.now_us()
@@ -234,27 +258,19 @@ def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int) -> 
         "seen_at": now,
     }
     name = clean_text(hello.name)[:NAME_CHARACTERS_MAX]
-    known = (
-        update(worker)
-        .where(w.pool_seq == pool_seq, w.name == name)
-        .values(
-            started_at=case((and_(w.pid == hello.pid, w.host == values["host"]), w.started_at), else_=now), **values
-        )
-        .returning(w.seq)
-    )
-    seq = transaction.connection.execute(known).scalar()
+    again = {**values, "of_pool": pool_seq, "of_name": name, "of_pid": hello.pid, "of_host": values["host"], "now": now}
+    seq = transaction.connection.execute(_heard_again, again).scalar()
     if seq is None:
         new = {"pool_seq": pool_seq, "name": name, "started_at": now, **values}
         seq = insert_if_new(transaction.connection, worker, new)
-    return int(seq or transaction.connection.execute(known).scalar_one())
+    return int(seq or transaction.connection.execute(_heard_again, again).scalar_one())
 
 
 def when_seen(connection: Connection, hello: WorkerHello, pool_seq: int) -> int | None:
     """When a worker was heard of last."""
     name = clean_text(hello.name)[:NAME_CHARACTERS_MAX]
-    seen: int | None = connection.execute(
-        select(w.seen_at).where(w.pool_seq == pool_seq, w.name == name, w.pid == hello.pid)
-    ).scalar()
+    known = {"pool": pool_seq, "name": name, "pid": hello.pid}
+    seen: int | None = connection.execute(_seen_at, known).scalar()
     return seen
 
 

@@ -3,11 +3,11 @@
 Of each deployment and queue only the first few that wait are looked at, so that ten thousand of one do not hide the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
 from penstock.core.admission import AdmissionFacts, Candidate, Crowd, Line
 from penstock.core.errors import NotFound
@@ -44,11 +44,68 @@ class Source:
     """Deployments whose runs are in no pool."""
 
     @property
-    def mine(self) -> Any:
-        """The condition that a request waits here."""
-        if self.served:
-            return and_(a.pool_seq.is_(None), a.deployment_seq.in_(self.served))
-        return a.pool_seq == self.seq
+    def known(self) -> dict[str, Any]:
+        """What stands for it in the statements below."""
+        return {"served": self.served} if self.served else {"pool": self.seq}
+
+
+# Statements are put together once: to build one costs SQLAlchemy more than SQLite needs for what it says.
+
+IN_POOL = a.pool_seq == bindparam("pool")
+IS_SERVED = and_(a.pool_seq.is_(None), a.deployment_seq.in_(bindparam("served", expanding=True)))
+
+
+def _by_source(make: Callable[[Any], Select[Any]]) -> tuple[Select[Any], Select[Any]]:
+    """A statement for pools, and the same for what is served."""
+    return make(IN_POOL), make(IS_SERVED)
+
+
+def _waiting(mine: Any, *, also: bool) -> Select[Any]:
+    place = (
+        func.row_number()
+        .over(
+            partition_by=(a.queue_seq, a.deployment_seq, a.backfill_seq.is_(None)),
+            order_by=(a.due_at, a.flow_run_seq),
+        )
+        .label("place")
+    )
+    due = select(a.flow_run_seq, place).where(IS_WAITING, mine, a.due_at <= bindparam("now")).subquery()
+    which: Any = a.flow_run_seq.in_(select(due.c.flow_run_seq).where(due.c.place <= bindparam("first")))
+    if also:
+        which = or_(which, a.flow_run_seq == bindparam("also"))
+    return (
+        select(
+            a.flow_run_seq, a.queue_seq, a.deployment_seq, a.due_at, a.backfill_seq, a.refused,
+            _earlier.c.seq.label("after_open"),
+        )
+        .join(flow_run, r.seq == a.flow_run_seq)
+        .outerjoin(_earlier, and_(_earlier.c.seq == a.after_seq, _earlier.c.ended_at.is_(None)))
+        .where(which, r.ended_at.is_(None), IS_WAITING)
+    )  # fmt: skip
+
+
+_first_due = _by_source(lambda mine: select(func.min(a.due_at)).where(IS_WAITING, mine))
+_waits = _by_source(lambda mine: _waiting(mine, also=False))
+_waits_also = _by_source(lambda mine: _waiting(mine, also=True))
+_pool_by_name = select(p.seq).where(p.workspace_id == bindparam("workspace"), p.name == bindparam("pool"))
+_pool_by_name_locked = _pool_by_name.with_for_update()
+_pool = select(p.name, p.concurrency_limit, p.paused).where(p.seq == bindparam("pool"))
+_queues = select(q.seq, q.name, q.priority, q.concurrency_limit, q.paused).where(q.pool_seq == bindparam("pool"))
+_deployments_locked = (
+    select(d.seq).where(d.seq.in_(bindparam("deployments", expanding=True))).order_by(d.seq).with_for_update()
+)
+_deployments = (
+    select(d.seq, d.name, flow.c.name.label("flow_name"), v.spec)
+    .join(flow, flow.c.seq == d.flow_seq)
+    .join(deployment_version, and_(v.deployment_seq == d.seq, v.number == d.version))
+    .where(d.seq.in_(bindparam("deployments", expanding=True)))
+)
+_holders = (
+    select(a.pool_seq, a.queue_seq, a.deployment_seq, func.count().label("number"))
+    .join(flow_run, r.seq == a.flow_run_seq)
+    .where(IS_CLAIMED, r.ended_at.is_(None))
+    .group_by(a.pool_seq, a.queue_seq, a.deployment_seq)
+)
 
 
 def find_source(connection: Connection, workspace_id: int, hello: WorkerHello, *, lock: bool = False) -> Source:
@@ -56,11 +113,10 @@ def find_source(connection: Connection, workspace_id: int, hello: WorkerHello, *
     if not hello.work_pool:
         served = tuple(sorted(find_deployment(connection, workspace_id, key) for key in hello.queues))
         if lock and served:
-            connection.execute(select(d.seq).where(d.seq.in_(served)).order_by(d.seq).with_for_update()).all()
+            connection.execute(_deployments_locked, {"deployments": served}).all()
         return Source(SERVED, "", served or (-1,))
-    mine = and_(p.workspace_id == workspace_id, p.name == hello.work_pool)
-    statement = select(p.seq).where(mine)
-    seq = connection.execute(statement.with_for_update() if lock else statement).scalar()
+    named = {"workspace": workspace_id, "pool": hello.work_pool}
+    seq = connection.execute(_pool_by_name_locked if lock else _pool_by_name, named).scalar()
     if seq is None:
         names = connection.execute(select(p.name).where(p.workspace_id == workspace_id)).scalars()
         near = near_names(hello.work_pool, names)
@@ -73,7 +129,7 @@ def find_source(connection: Connection, workspace_id: int, hello: WorkerHello, *
 
 def next_due(connection: Connection, source: Source) -> int | None:
     """When the first of those that wait is due; none if nobody waits."""
-    found: int | None = connection.execute(select(func.min(a.due_at)).where(IS_WAITING, source.mine)).scalar()
+    found: int | None = connection.execute(_first_due[bool(source.served)], source.known).scalar()
     return found
 
 
@@ -115,7 +171,7 @@ def read_facts(
         waiting[row.flow_run_seq] = Waiting(row.flow_run_seq, row.refused, candidate)
     deployments = {row.deployment_seq for row in found if row.deployment_seq is not None}
     if lock and deployments and not source.served:
-        connection.execute(select(d.seq).where(d.seq.in_(deployments)).order_by(d.seq).with_for_update()).all()
+        connection.execute(_deployments_locked, {"deployments": list(deployments)}).all()
     pool, lines, crowds = _count(connection, source, lines, _read_crowds(connection, deployments))
     served = lines if not queues or source.served else {key: line for key, line in lines.items() if line.name in queues}
     candidates = [one.candidate for one in waiting.values()]
@@ -126,34 +182,16 @@ def _read_waiting(
     connection: Connection, source: Source, now: int, *, room: int | None, also: int | None
 ) -> Sequence[Any]:
     first = max(CANDIDATES_MIN, min(room or CANDIDATES_MIN, CANDIDATES_MAX))
-    place = (
-        func.row_number()
-        .over(
-            partition_by=(a.queue_seq, a.deployment_seq, a.backfill_seq.is_(None)),
-            order_by=(a.due_at, a.flow_run_seq),
-        )
-        .label("place")
-    )
-    due = select(a.flow_run_seq, place).where(IS_WAITING, source.mine, a.due_at <= now).subquery()
-    chosen = select(due.c.flow_run_seq).where(due.c.place <= first)
-    which = a.flow_run_seq.in_(chosen)
-    return connection.execute(
-        select(
-            a.flow_run_seq, a.queue_seq, a.deployment_seq, a.due_at, a.backfill_seq, a.refused,
-            _earlier.c.seq.label("after_open"),
-        )
-        .join(flow_run, r.seq == a.flow_run_seq)
-        .outerjoin(_earlier, and_(_earlier.c.seq == a.after_seq, _earlier.c.ended_at.is_(None)))
-        .where(which if also is None else or_(which, a.flow_run_seq == also), r.ended_at.is_(None), IS_WAITING)
-    ).all()  # fmt: skip
+    asked = {**source.known, "now": now, "first": first}
+    if also is None:
+        return connection.execute(_waits[bool(source.served)], asked).all()
+    return connection.execute(_waits_also[bool(source.served)], asked | {"also": also}).all()
 
 
 def _read_lines(connection: Connection, source: Source, queues: Sequence[str]) -> tuple[dict[int, Line], int | None]:
     if source.served:
         return {seq: Line("served") for seq in source.served}, None
-    rows = connection.execute(
-        select(q.seq, q.name, q.priority, q.concurrency_limit, q.paused).where(q.pool_seq == source.seq)
-    ).all()
+    rows = connection.execute(_queues, source.known).all()
     lines = {
         row.seq: Line(row.name, limit=row.concurrency_limit, paused=row.paused, priority=row.priority) for row in rows
     }
@@ -163,12 +201,7 @@ def _read_lines(connection: Connection, source: Source, queues: Sequence[str]) -
 def _read_crowds(connection: Connection, deployments: set[int]) -> dict[int, Crowd]:
     if not deployments:
         return {}
-    rows = connection.execute(
-        select(d.seq, d.name, flow.c.name.label("flow_name"), v.spec)
-        .join(flow, flow.c.seq == d.flow_seq)
-        .join(deployment_version, and_(v.deployment_seq == d.seq, v.number == d.version))
-        .where(d.seq.in_(deployments))
-    )
+    rows = connection.execute(_deployments, {"deployments": list(deployments)})
     crowds = {}
     for row in rows:
         spec = read_spec(row.spec)
@@ -181,12 +214,7 @@ def _count(
     connection: Connection, source: Source, lines: dict[int, Line], crowds: dict[int, Crowd]
 ) -> tuple[Line, dict[int, Line], dict[int, Crowd]]:
     """Who holds a slot: those that are claimed and have not ended."""
-    rows = connection.execute(
-        select(a.pool_seq, a.queue_seq, a.deployment_seq, func.count().label("number"))
-        .join(flow_run, r.seq == a.flow_run_seq)
-        .where(IS_CLAIMED, r.ended_at.is_(None))
-        .group_by(a.pool_seq, a.queue_seq, a.deployment_seq)
-    ).all()
+    rows = connection.execute(_holders).all()
     in_pool = 0
     for row in rows:
         if row.deployment_seq in crowds:
@@ -203,5 +231,5 @@ def _count(
 def _read_pool(connection: Connection, source: Source, running: int) -> Line:
     if source.served:
         return Line("served", running=running)
-    row = connection.execute(select(p.name, p.concurrency_limit, p.paused).where(p.seq == source.seq)).one()
+    row = connection.execute(_pool, source.known).one()
     return Line(row.name, running=running, limit=row.concurrency_limit, paused=row.paused)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from penstock.core.ids import RunId
 from penstock.ports import FindOpenRuns, OpenRuns, WriterHello
@@ -15,6 +15,10 @@ LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 1.0, 3_600.0
 TASKS_NONE = "{}"
 
 r = flow_run.c
+
+
+_one = and_(writer.c.workspace_id == bindparam("of_workspace"), writer.c.id == bindparam("of_id"))
+_known_better = update(writer).where(_one).returning(writer.c.seq)
 
 
 def find_open_runs(store: Store, request: FindOpenRuns, workspace: str) -> OpenRuns:
@@ -40,9 +44,8 @@ def add_writer(transaction: Transaction, workspace_id: int, hello: WriterHello, 
     made = insert_if_new(transaction.connection, writer, new)
     if made is not None:
         return made
-    mine = and_(writer.c.workspace_id == workspace_id, writer.c.id == hello.writer_id)
-    known = update(writer).where(mine).values(values).returning(writer.c.seq)
-    return int(transaction.connection.execute(known).scalar_one())
+    values |= {"of_workspace": workspace_id, "of_id": hello.writer_id}
+    return int(transaction.connection.execute(_known_better, values).scalar_one())
 
 
 def lease_us(seconds: float) -> int:

@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from penstock.work import (
     ClaimMarks,
     ClaimRuns,
     EndClaim,
+    EndClaims,
     NoteInfrastructure,
     RenewClaims,
     WorkerHello,
@@ -50,6 +51,7 @@ GRACE_SECONDS = 30.0
 COOPERATION_SECONDS = 2.0
 """A run that is to be cancelled mostly hears of it by itself, and is signalled only after this time."""
 OUTPUT_IN_MESSAGE_MAX = 1_000
+ENDS_AT_ONCE_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,11 +353,24 @@ class Worker:
         Before it is said how a process ended, what it recorded last is taken in: only then is it sure whether it did not
         say itself how the run ended, and a run that goes on elsewhere finds all that was done.
         """
-        while not isinstance(report := self._reports.get(), _Farewell):
-            if report is None or isinstance(report, EndClaim):
-                self._patiently(lambda: self._settle_dead(self._endings.get), once=report is None)
-            if report is not None:
-                self._patiently(lambda told=report: self._orchestrator.ask(told, self._principal))  # type: ignore[misc]  # bound now
+        waiting: deque[Request[Any] | _Farewell | None] = deque()
+        while True:
+            waiting.append(self._reports.get())
+            while not self._reports.empty():
+                waiting.append(self._reports.get_nowait())
+            while waiting:
+                report = waiting.popleft()
+                if isinstance(report, _Farewell):
+                    return
+                if isinstance(report, EndClaim):
+                    ends = [report]
+                    while waiting and isinstance(waiting[0], EndClaim) and len(ends) < ENDS_AT_ONCE_MAX:
+                        ends.append(waiting.popleft())  # type: ignore[arg-type]  # looked at above
+                    report = EndClaims(ends=ends)
+                if report is None or isinstance(report, EndClaims):
+                    self._patiently(lambda: self._settle_dead(self._endings.get), once=report is None)
+                if report is not None:
+                    self._patiently(lambda told=report: self._orchestrator.ask(told, self._principal))  # type: ignore[misc]  # bound now
 
     def _patiently(self, tell: Callable[[], object], *, once: bool = False) -> None:
         again = AGAIN_SECONDS
