@@ -6,6 +6,7 @@ Whoever may ask the server may have it run code, so it runs only what its own us
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +25,8 @@ from penstock.server.routes import describe_errors
 from penstock.settings import Settings
 from penstock.wire import dump
 
-EARLY_SECONDS = 1.5
-"""A process that fails within this time has failed to start the run, and the answer says why."""
+START_SECONDS_MAX, LOOK_SECONDS = 10.0, 0.05
+"""A process that fails before it has begun the run has failed to start it, and the answer says why. Mostly it takes half a second."""
 TOLD_CHARACTERS_MAX = 2_000
 
 
@@ -109,10 +110,11 @@ def start(settings: Settings, run: FlowRun, arguments: list[str]) -> Launched:
             env=environment,
             start_new_session=True,
         )
-    try:
-        code = process.wait(EARLY_SECONDS)
-    except subprocess.TimeoutExpired:
-        return Launched(pid=process.pid, log=str(log))
+    waits_until = time.monotonic() + START_SECONDS_MAX
+    while (code := process.poll()) is None and LOG_OF_A_RUN not in log.read_text(errors="replace"):
+        if time.monotonic() > waits_until:
+            break
+        time.sleep(LOOK_SECONDS)
     said = log.read_text(errors="replace")
     if code == 2 or (code and LOG_OF_A_RUN not in said):
         raise RunNotResumable(f"The run did not start: {said[-TOLD_CHARACTERS_MAX:].strip()}")

@@ -168,6 +168,7 @@ class _Runner:
         """It has ended, and with it the run that it was at; what it said before comes first."""
         while self.line.fileno() >= 0 and wait_readable([self.line], 0) and self.hear():
             pass
+        self.output.close()
         handle, self.handle = self.handle, None
         if handle is not None:
             handle.end(code)
