@@ -171,6 +171,8 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             PauseRun="POST /flow-runs/{flow_run_id}/pause",
             ListRunInputs="GET /flow-runs/{flow_run_id}/inputs",
             AnswerRun="POST /flow-runs/{flow_run_id}/answer",
+            SendToRun="POST /flow-runs/{flow_run_id}/messages",
+            ListRunMessages="GET /flow-runs/{flow_run_id}/messages",
         ),
         **_group(
             "Deployments",

@@ -22,6 +22,7 @@ FACADES = (
     "deployments",
     "flow_runs",
     "futures",
+    "input",
     "states",
     "task_runners",
     "testing",

@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock import scheduling, work
 from penstock.ports import Principal, Request
-from penstock.store import Store, explanations, pools, requeues, run_inputs
+from penstock.store import Store, explanations, pools, requeues, run_inputs, run_messages
 from penstock.store import claims as store_claims
 
 Handler = Callable[[Store, Any, Principal], Any]
@@ -32,6 +32,8 @@ def make_handlers() -> Mapping[type[Request[Any]], Handler]:
         scheduling.PauseRun: _as(run_inputs.pause_run),
         scheduling.ListRunInputs: _within(run_inputs.list_inputs),
         scheduling.AnswerRun: _as(run_inputs.answer_run),
+        scheduling.SendToRun: _as(run_messages.send_to_run),
+        scheduling.ListRunMessages: _within(run_messages.list_messages),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, literal_column, or_, select, update
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid
 from penstock.core.job_templates import DEFAULTS, check_template
@@ -39,8 +39,6 @@ LIMIT_MAX = 1_000_000
 ONLINE_US = int(CLAIM_SECONDS * 1_000_000)
 """Not heard of for so long, a worker counts as gone."""
 FORGOTTEN_US = 86_400_000_000
-SERVED = 0
-"""The number of the pool that workers have which serve their own deployments; no row has it."""
 
 IS_WAITING = run_request.c.status == literal_column("'waiting'")
 IS_CLAIMED = run_request.c.status == literal_column("'claimed'")
@@ -203,14 +201,14 @@ def list_workers(store: Store, request: ListWorkers, workspace: str) -> Sequence
     """Answer `ListWorkers`."""
     with store.read() as connection:
         workspace_id, now = store.workspace_id(connection, workspace), store.now_us(connection)
-        conditions: list[ColumnElement[bool]] = [p.workspace_id == workspace_id, w.seen_at > now - FORGOTTEN_US]
+        mine = or_(p.workspace_id == workspace_id, w.pool_seq == number_of_served(workspace_id))
         if request.work_pool is not None:
-            conditions.append(p.seq == find_pool(connection, workspace_id, request.work_pool))
+            mine = p.seq == find_pool(connection, workspace_id, request.work_pool)
         rows = connection.execute(
             select(worker, p.name.label("pool_name"))
-            .join(work_pool, p.seq == w.pool_seq)
-            .where(*conditions)
-            .order_by(p.name, w.name)
+            .outerjoin(work_pool, p.seq == w.pool_seq)
+            .where(mine, w.seen_at > now - FORGOTTEN_US)
+            .order_by(func.coalesce(p.name, ""), w.name)
         ).all()
         running = (
             select(a.worker_seq, func.count())
@@ -222,16 +220,27 @@ def list_workers(store: Store, request: ListWorkers, workspace: str) -> Sequence
     return [_to_worker(row, held.get(row.seq, 0), now) for row in rows]
 
 
-def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int) -> int:
-    """Write down that a worker was heard of; answer its number."""
+def number_of_served(workspace_id: int) -> int:
+    """What stands in the place of a pool's number for the workers of a workspace that serve their own deployments."""
+    return -workspace_id
+
+
+def is_online(now: int) -> ColumnElement[bool]:
+    """The condition that a worker is there: it was heard of, and has not said that it goes."""
+    return and_(w.seen_at > now - ONLINE_US, w.left_at.is_(None))
+
+
+def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int, *, leaving: bool = False) -> int:
+    """Write down that a worker was heard of, or that it goes; answer its number."""
     now = transaction.now_us()
     values: dict[str, Any] = {
         "host": clean_text(hello.host),
         "pid": hello.pid,
         "version": clean_text(hello.version),
         "queues": encode_json(list(hello.queues)) if hello.queues else None,
-        "run_limit": hello.limit,
+        "run_limit": None if hello.limit is None or hello.limit > LIMIT_MAX else hello.limit,
         "seen_at": now,
+        "left_at": now if leaving else None,
     }
     name = clean_text(hello.name)[:NAME_CHARACTERS_MAX]
     known = (
@@ -275,9 +284,7 @@ def _read_pool(connection: Connection, workspace_id: int, name: str, now: int) -
 
 def _to_pools(connection: Connection, rows: Sequence[Row[Any]], now: int) -> Mapping[int, WorkPool]:
     seqs = [row.seq for row in rows]
-    heard = (
-        select(w.pool_seq, func.count()).where(w.pool_seq.in_(seqs), w.seen_at > now - ONLINE_US).group_by(w.pool_seq)
-    )
+    heard = select(w.pool_seq, func.count()).where(w.pool_seq.in_(seqs), is_online(now)).group_by(w.pool_seq)
     online = {seq: number for seq, number in connection.execute(heard)}  # noqa: C416 - as above
     queues = _read_queues(connection, seqs)
     return {
@@ -334,7 +341,7 @@ def _count_by_queue(connection: Connection, *conditions: ColumnElement[bool]) ->
 def _to_worker(row: Row[Any], running: int, now: int) -> Worker:
     return Worker(
         name=row.name,
-        work_pool=row.pool_name,
+        work_pool=row.pool_name or "",
         host=row.host,
         pid=row.pid,
         version=row.version,
@@ -343,7 +350,8 @@ def _to_worker(row: Row[Any], running: int, now: int) -> Worker:
         running=running,
         started_at=row.started_at,
         seen_at=row.seen_at,
-        online=row.seen_at > now - ONLINE_US,
+        online=row.seen_at > now - ONLINE_US and row.left_at is None,
+        left_at=row.left_at,
     )
 
 
