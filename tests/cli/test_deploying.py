@@ -222,16 +222,43 @@ def test_a_simulation_counts_what_the_schedules_would_ask_for(cli: Cli, project:
         (["flows.py:parent"], 2, "--pool"),
         (["-n", "monthly"], 2, "penstock init"),
         (["--all"], 2, "penstock init"),
+        (["--all", "-f", "empty.yaml"], 2, "names no deployments"),
         (["flows.py:parent", "--pool", "local", "--deadline", "soon"], 2, "--deadline"),
         (["flows.py:parent", "--pool", "local", "-jv", "worm=1"], 1, "`warm`"),
     ],
 )
 def test_a_deploy_that_cannot_be_says_why(cli: Cli, project: Path, arguments: list[str], code: int, said: str) -> None:
+    (project / "empty.yaml").write_text("deployments: []\n")
     (project / "broken.py").write_text("from penstock import flow\ndef broken(:\n")
     outcome = cli("deploy", *arguments)
     assert code == outcome.code, outcome
     assert said in outcome.err
     assert bool(code) == (cli.ok("deployment", "ls", "--json").json == [])
+
+
+def test_a_deploy_into_containers_needs_an_image_or_says_which_it_takes(cli: Cli, project: Path) -> None:
+    cli.ok("work-pool", "create", "containers", "--type", "docker")
+    cli.ok("work-pool", "create", "cluster", "--type", "kubernetes")
+    for pool in ("containers", "cluster"):
+        deploy = ("deploy", "flows.py:parent", "-n", pool, "--pool", pool)
+        refused = cli(*deploy)
+        assert (1, []) == (refused.code, cli.ok("deployment", "ls", "--json").json)
+        assert "image=NAME" in refused.err
+        cli.ok(*deploy, "-jv", "image=taxi")
+        cli.ok("deployment", "delete", pool, "--yes")
+    (project / "penstock.yaml").write_text(
+        "pull: [{set_working_directory: {directory: /code}}]\n"
+        "deployments:\n"
+        "  - {name: a, entrypoint: 'flows.py:parent', work_pool: {name: containers}}\n"
+    )
+    assert "penstock:0.1.0" in cli.ok("deploy", "-n", "a").err
+    assert 1 == cli("deploy", "-n", "a", "--pool", "cluster").code
+    template = cli.ok("work-pool", "get-default-base-job-template", "--type", "kubernetes").out
+    image = json.loads(template)
+    image["variables"]["properties"]["image"]["default"] = "taxi"
+    (project / "template.json").write_text(json.dumps(image))
+    cli.ok("work-pool", "update", "cluster", "--base-job-template", "template.json")
+    cli.ok("deploy", "-n", "a", "--pool", "cluster")
 
 
 @pytest.mark.parametrize(
