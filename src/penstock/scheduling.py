@@ -231,6 +231,8 @@ class ListTicks(Request[Sequence[UpcomingTick]]):
     until: int
     deployment: str | None = None
     limit: int = TICKS_MAX
+    excepted: bool = False
+    """Only those that are skipped or were moved from or to a time between the two; a moved one that ran already is skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,17 @@ def test_schedules_rest_and_go_on(cli: Cli, project: Path) -> None:
     cli.ok("deployment", "schedule", "deactivate", "monthly", "hourly")
     listed = {each["slug"]: each for each in cli.ok("deployment", "schedule", "ls", "monthly", "--json").json}
     assert (True, False) == (listed["cron"]["active"], listed["hourly"]["active"])
+    cli.ok("deployment", "schedule", "activate", "monthly", "hourly")
+    runs = cli.ok("schedule", "simulate", "--days", "1", "--json").json["runs"]
+    cli.ok("deployment", "schedule", "skip", "monthly", "hourly")
+    cli.ok("deployment", "schedule", "move", "monthly", "hourly", "--to", "in 5m")
+    cli.ok("deployment", "schedule", "skip", "monthly", "hourly", "in 23h")
+    changed = cli.ok("schedule", "simulate", "--days", "1", "--json").json
+    assert (len(runs) - 2, 2) == (len(changed["runs"]), len(changed["skipped"]))
+    assert changed["runs"][0]["at"] not in [run["at"] for run in runs]
+    cli.ok("deployment", "schedule", "restore", "monthly", "hourly")
+    assert len(runs) == len(cli.ok("schedule", "simulate", "--days", "1", "--json").json["runs"])
+    assert 2 == cli("deployment", "schedule", "skip", "monthly", "hourly", "whenever").code
     cli.ok("deployment", "schedule", "remove", "monthly", "hourly", "--yes")
     assert ["cron"] == [each["slug"] for each in cli.ok("deployment", "schedule", "ls", "monthly", "--json").json]
     cli.ok("deployment", "delete", "monthly", "--yes")

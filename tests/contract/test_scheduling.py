@@ -258,7 +258,9 @@ def test_one_tick_can_be_skipped(teller: Teller, clock: FakeClock) -> None:
     deploy(teller, every(60))
     at = next_at(teller)
     teller.ask(ExceptTick(key=KEY, slug="often", at=at))
-    assert [True, False] == [tick.skipped for tick in teller.ask(ListTicks(since=0, until=at + MINUTE_US))]
+    ahead = teller.ask(ListTicks(since=0, until=at + MINUTE_US))
+    assert [True, False] == [tick.skipped for tick in ahead]
+    assert [ahead[0]] == list(teller.ask(ListTicks(since=0, until=at + MINUTE_US, excepted=True)))
     clock.move(seconds=60)
     assert 0 == fire(teller)
     assert ["excepted"] == skipped(teller)
@@ -284,6 +286,7 @@ def test_one_tick_can_be_moved(teller: Teller, clock: FakeClock, minutes: float)
     teller.ask(ExceptTick(key=KEY, slug="often", at=at, to=moved_to))
     (tick,) = teller.ask(ListTicks(since=0, until=at + 4 * MINUTE_US))
     assert (moved_to, at) == (tick.at, tick.fire_at)
+    assert [tick] == list(teller.ask(ListTicks(since=0, until=at + 4 * MINUTE_US, excepted=True)))
     clock.move(seconds=seconds_after(clock, moved_to) - 1)
     assert 0 == fire(teller)
     clock.move(seconds=1)
