@@ -197,7 +197,7 @@ class FindFlowRuns(Request[Sequence[RunId]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFlowRuns(Request[Page[FlowRun]]):
-    """Runs, newest start first. Raises `SearchInvalid` for what the filter's `where` cannot mean."""
+    """Runs, newest start first, or oldest with `sort:oldest` in `where`. Raises `SearchInvalid` for what the filter's `where` cannot mean."""
 
     filter: RunFilter = RunFilter()
     oldest_first: bool = False

@@ -124,6 +124,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             RenewSlots="POST /concurrency-slots/renew",
             ReleaseSlots="DELETE /concurrency-slots/{id}",
             ListHeldSlots="GET /concurrency-limit-slots/{name:path}",
+            ListSlotWaiters="GET /concurrency-limit-waiters/{name:path}",
             ResetConcurrencyLimit="POST /concurrency-limit-resets/{name:path}",
             SetConcurrencyLimit="PUT /concurrency-limits/{name:path}",
             GetConcurrencyLimit="GET /concurrency-limits/{name:path}",

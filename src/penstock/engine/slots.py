@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from penstock.core.errors import PenstockError, StoreUnavailable
-from penstock.core.ids import time_ordered_id
+from penstock.core.ids import RunId, time_ordered_id
 from penstock.core.states import Reason, RunState, StateType
 from penstock.engine.programs import Block, Program, Sleep
 from penstock.engine.runs import FlowRunContext, TaskCall
@@ -140,7 +140,9 @@ def _take(run: FlowRunContext, names: list[str], holder: str, call: TaskCall | N
 
     services = run.services
     identifier = time_ordered_id(services.clock.now_us(), services.entropy(10))
-    request = AcquireSlots(id=identifier, names=names, lease_seconds=LEASE_SECONDS, holder=holder)
+    request = AcquireSlots(
+        id=identifier, names=names, lease_seconds=LEASE_SECONDS, holder=holder, flow_run_id=RunId(run.id)
+    )
     waited = False
     while True:
         answer = yield Block(lambda: _ask(services.orchestrator, request, services.principal))

@@ -198,6 +198,7 @@ class Feed:
         to_all = write_message("flow-runs", runs, changes.cursor) if runs else None
         events = [_event(event) for event in changes.events]
         all_events = write_message("events", events, changes.cursor) if events else None
+        topics = write_message("topics", list(changes.topics), changes.cursor) if changes.topics else None
         for subscriber in group:
             if subscriber.run_id is not None:
                 self._send_of_run(subscriber, changes)
@@ -205,6 +206,8 @@ class Feed:
                 subscriber.put(to_all, changes.cursor)
             if subscriber.events and all_events is not None:
                 subscriber.put(all_events, changes.cursor)
+            if topics is not None:
+                subscriber.put(topics, changes.cursor)
 
     def _send_of_run(self, subscriber: Subscriber, changes: Changes) -> None:
         mine = subscriber.run_id

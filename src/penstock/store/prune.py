@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, func, or_, select, update
+from sqlalchemy import Connection, Table, delete, func, literal_column, or_, select, update
 
 from penstock.core.errors import Conflict, NotFound
 from penstock.core.ids import RunId
 from penstock.ports import DeleteFlowRun, Prune, Pruned
 from penstock.store.database import Store, Transaction
 from penstock.store.facts import find_tree
-from penstock.store.pools import IS_WAITING
 from penstock.store.tables import artifact, dataset_use, event, flow_run, flow_run_state, log, task_run, writer
 from penstock.store.work_tables import run_input, run_message, run_request
 
@@ -86,7 +85,8 @@ def _remove(store: Store, seqs: Sequence[int]) -> Counter[str]:
 def _remove_requests(transaction: Transaction, seqs: Sequence[int]) -> None:
     """How the runs were asked for; those that wait for one of them to end wait no more."""
     a = run_request.c
-    follows = update(run_request).where(IS_WAITING, a.after_seq.in_(seqs)).values(after_seq=None)
+    waiting = a.status == literal_column("'waiting'")  # as the partial index has it
+    follows = update(run_request).where(waiting, a.after_seq.in_(seqs)).values(after_seq=None)
     transaction.connection.execute(follows)
     transaction.connection.execute(delete(run_request).where(a.flow_run_seq.in_(seqs)))
 

@@ -24,7 +24,7 @@ from penstock.store.tables import (
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _IN_AN_INDEX = {"literal_binds": True, "include_table": False}
 
@@ -91,10 +91,22 @@ def _add_messages(operations: "Operations") -> None:
         connection.exec_driver_sql(statement)
 
 
+def _add_whereabouts(operations: "Operations") -> None:
+    """Version 5: what a process runs on, and which run holds a slot."""
+    connection = operations.get_bind()
+    for column in (writer.c.environment, concurrency_slot.c.flow_run_id):
+        table = column.table.name
+        known = {one["name"] for one in inspect(connection).get_columns(table)}
+        if column.name not in known:  # version 2 makes its table as it is now
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
+
+
 MIGRATIONS: Sequence[Migration] = (
     Migration(2, _add_limits_and_search),
     Migration(3, _add_work),
     Migration(4, _add_messages),
+    Migration(5, _add_whereabouts),
 )
 
 
