@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from penstock import ports
-from penstock.blockverbs import GetBlock, GetBlockType, ListBlocks, ListBlockTypes
+from penstock.blockverbs import GetBlock, GetBlockType
 from penstock.core.errors import NotAuthorized, NotFound
 from penstock.core.ids import RunId
 from penstock.core.records import FlowSeen, Record, TaskDefined, WriterClosed
@@ -123,10 +123,8 @@ RULES: Mapping[type[Request[Any]], Rule] = MappingProxyType(
         ports.ListVariables: _freely,
         ports.SetVariable: _freely,
         ports.RemoveVariable: _freely,
-        GetBlock: _freely,
-        ListBlocks: _freely,
+        GetBlock: _freely,  # one that the code names; what others there are is nothing to a run
         GetBlockType: _freely,
-        ListBlockTypes: _freely,
         ports.GetArtifact: _freely,
         ports.ListArtifacts: _freely,
         ports.ListDatasetUses: _freely,
