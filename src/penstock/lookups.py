@@ -184,7 +184,7 @@ class RunFilter:
     until: int | None = None
     ids: Sequence[RunId] = ()
     where: str | None = None
-    """A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see the reference."""
+    """A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see `docs/reference/searching.md`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4006,7 +4006,7 @@ export interface components {
             ids: string[];
             /**
              * Where
-             * @description A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see the reference.
+             * @description A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see `docs/reference/searching.md`.
              */
             where?: string | null;
         };
