@@ -168,7 +168,16 @@ def test_only_routes_that_runs_need_are_open(scene: Scene) -> None:
             answer = scene.served.http.request(method, address, headers=bearer(scene.token))
             if answer.status_code == 401:
                 shut.add(said["operationId"])
-    assert {"ResumeFlowRun", "RerunFlowRun", "Stream", "DownloadLogs", "ListFlowRuns", "ClaimRuns", "SaveBlock", "ListBlocks"} <= shut
+    assert {
+        "ResumeFlowRun",
+        "RerunFlowRun",
+        "Stream",
+        "DownloadLogs",
+        "ListFlowRuns",
+        "ClaimRuns",
+        "SaveBlock",
+        "ListBlocks",
+    } <= shut
     for path in ("/metrics", "/docs", "/api/openapi.json", "/api/version"):
         assert 401 == scene.served.http.get(path, headers=bearer(scene.token)).status_code
     assert {"GetHealth", "GetVariable", "GetBlock", "MakeDurable"}.isdisjoint(shut)

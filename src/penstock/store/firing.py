@@ -77,6 +77,11 @@ class _Exceptions:
     skipped: frozenset[int] = frozenset()
     fired: frozenset[int] = frozenset()
 
+    @property
+    def apart(self) -> frozenset[int]:
+        """The ticks that do not fire at their time."""
+        return self.skipped | self.fired | self.moved.keys()
+
 
 def fire(store: Store, *, limit: int, actor: str) -> Firing:
     """Ask for the runs of the schedules that are due."""
@@ -112,8 +117,11 @@ def step_back(store: Store) -> int:
         rows = connection.execute(select(schedule).where(s.done_until > now).with_for_update()).all()
         exceptions = _read_exceptions(connection, rows)
         for row in rows:
-            moved = exceptions.get(row.seq, _Exceptions()).moved.values()
-            values = timing(schedule_of(row), done_until=now, rests=row.due_at is None, moved=moved)
+            known = exceptions.get(row.seq, _Exceptions())
+            rests = row.due_at is None
+            values = timing(
+                schedule_of(row), done_until=now, rests=rests, moved=known.moved.values(), apart=known.apart
+            )
             connection.execute(update(schedule).where(s.seq == row.seq).values(values))
     return len(rows)
 
@@ -180,7 +188,7 @@ def _plan(row: Row[Any], exceptions: _Exceptions, now: int) -> _Plan:
             upto = now if definition.end_us is None else min(now, definition.end_us)
             last = definition.recurrence.before(upto + 1) or last
             missed = not regular or regular[0].at != first.at or regular[-1].at != last
-    apart = exceptions.skipped | exceptions.fired | exceptions.moved.keys()
+    apart = exceptions.apart
     come = {at: to for at, to in sorted(exceptions.moved.items(), key=lambda pair: pair[1]) if to <= now}
     found = [next_tick(definition, at - 1) for at in come]
     return _Plan(
@@ -196,7 +204,7 @@ def _plan(row: Row[Any], exceptions: _Exceptions, now: int) -> _Plan:
 def _next_timing(row: Row[Any], plan: _Plan, exceptions: _Exceptions, now: int) -> dict[str, Any]:
     done_until = max(row.done_until, plan.last or 0)
     ahead = [to for at, to in exceptions.moved.items() if at not in plan.moved]
-    values = timing(plan.definition, done_until=done_until, rests=False, moved=ahead)
+    values = timing(plan.definition, done_until=done_until, rests=False, moved=ahead, apart=exceptions.apart)
     return {"_seq": row.seq, "last_at": plan.last or row.last_at, **values}
 
 

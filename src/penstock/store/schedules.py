@@ -30,7 +30,7 @@ from penstock.store.schedule_rows import (
     SCHEDULES_MAX,
     forget,
     lock_schedules,
-    moved_times,
+    read_excepted,
     save_one,
     schedule_of,
     timing,
@@ -101,8 +101,8 @@ def except_tick(store: Store, request: ExceptTick, workspace: str, *, actor: str
         else:
             values = {"schedule_seq": row.seq, "fire_at": request.at, "moved_to": request.to, "fired": False}
             upsert(connection, schedule_exception, values, key=("schedule_seq", "fire_at"))
-        moved = moved_times(connection, row.seq)
-        values = timing(schedule_of(row), done_until=row.done_until, rests=target.paused, moved=moved)
+        excepted = read_excepted(connection, row.seq)
+        values = timing(schedule_of(row), done_until=row.done_until, rests=target.paused, **excepted)
         connection.execute(update(schedule).where(s.seq == row.seq).values(values))
         touch(transaction, target.seq, now=now)
         what = "tick-restored" if request.restore else "tick-moved" if request.to is not None else "tick-excepted"

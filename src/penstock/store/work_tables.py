@@ -58,8 +58,8 @@ schedule = Table(
     Column("due_at", BIG),
     UniqueConstraint("deployment_seq", "slug", name="uq_schedule_slug"),
 )
-"""Ticks up to `done_until` were dealt with; `last_at` is the last of them that came, `next_at` the next to come. `due_at` is when
-to look: at the next tick or at one that was moved; none while the schedule or its deployment rests."""
+"""Ticks up to `done_until` were dealt with; `last_at` is the last of them that came, `next_at` when the next run is to come. `due_at` is when
+to look: at the next tick, also one that is skipped, or at one that was moved; none while the schedule or its deployment rests."""
 _due = schedule.c.due_at.is_not(None)
 Index("ix_schedule_due", schedule.c.due_at, info={WHERE: _due})
 
