@@ -24,6 +24,7 @@ from penstock.work import (
     SaveWorkPool,
     SaveWorkQueue,
 )
+from tests.contract.scheduled import events_of
 from tests.contract.telling import Teller, moved
 from tests.contract.working import Office
 
@@ -66,6 +67,10 @@ def test_pools_are_listed_by_name_and_gone_when_deleted(teller: Teller) -> None:
     teller.ask(DeleteWorkPool(name="b"))
     with pytest.raises(NotFound):
         teller.ask(GetWorkPool(name="b"))
+    teller.ask(SaveWorkQueue(work_pool="a", name="slow"))
+    assert ["b", "a", "c"] == [told["name"] for told in events_of(teller, "work-pool.created")]
+    assert [{"name": "b"}] == events_of(teller, "work-pool.deleted")
+    assert [{"name": "a", "queue": "slow"}] == events_of(teller, "work-pool.updated")
 
 
 def test_unknown_pools_and_queues_are_told_with_near_names(office: Office) -> None:
@@ -141,6 +146,9 @@ def test_a_worker_that_says_that_it_goes_is_gone(office: Office, clock: FakeCloc
     assert "no_worker" in office.why(run.id)
     office.claim()
     assert [True] == [one.online for one in office.teller.ask(ListWorkers())]
+    office.teller.ask(RenewClaims(worker=office.hello()))
+    came, went = (events_of(office.teller, f"worker.{what}") for what in ("online", "left"))
+    assert (2, [{"name": worker.name, "work_pool": "mill"}]) == (len(came), went)
 
 
 def test_who_serves_its_own_deployments_is_a_worker_of_no_pool(office: Office) -> None:

@@ -15,12 +15,12 @@ def make_handlers() -> Mapping[type[Request[Any]], Handler]:
     """The table, for one orchestrator."""
     watch = store_claims.ClaimWatch()
     return {
-        work.SaveWorkPool: _within(pools.save_pool),
+        work.SaveWorkPool: _as(pools.save_pool),
         work.GetWorkPool: _within(pools.get_pool),
         work.ListWorkPools: _within(pools.list_pools),
-        work.DeleteWorkPool: _within(pools.delete_pool),
-        work.SaveWorkQueue: _within(pools.save_queue),
-        work.DeleteWorkQueue: _within(pools.delete_queue),
+        work.DeleteWorkPool: _as(pools.delete_pool),
+        work.SaveWorkQueue: _as(pools.save_queue),
+        work.DeleteWorkQueue: _as(pools.delete_queue),
         work.ListWorkers: _within(pools.list_workers),
         work.ClaimRuns: _as(watch.claim),
         work.RenewClaims: _within(store_claims.renew_claims),

@@ -9,6 +9,7 @@ from penstock.core.errors import Conflict, NotFound, RequestInvalid
 from penstock.core.job_templates import DEFAULTS, check_template
 from penstock.ports import Page
 from penstock.store.database import Store, Transaction
+from penstock.store.events import Told, add_events
 from penstock.store.near import near_names
 from penstock.store.pages import clamp, decode_cursor, make_page
 from penstock.store.tables import flow_run
@@ -50,7 +51,7 @@ p, q, w, a, r = work_pool.c, work_queue.c, worker.c, run_request.c, flow_run.c
 # ---- Pools ------------------------------------------------------------------------------------------------------
 
 
-def save_pool(store: Store, request: SaveWorkPool, workspace: str) -> WorkPool:
+def save_pool(store: Store, request: SaveWorkPool, workspace: str, *, actor: str) -> WorkPool:
     """Answer `SaveWorkPool`."""
     _check_name(request.name, "work pool")
     with store.write() as transaction:
@@ -64,6 +65,8 @@ def save_pool(store: Store, request: SaveWorkPool, workspace: str) -> WorkPool:
             raise Conflict(f"Work pool `{request.name}` exists already. Change it with `penstock work-pool update`.")
         else:
             _change_pool(transaction, request, known, now=now)
+        what = "created" if known is None else "updated"
+        add_events(transaction, [_told(workspace_id, request.name, what, now=now, actor=actor)])
         return _read_pool(connection, workspace_id, request.name, now)
 
 
@@ -124,11 +127,11 @@ def list_pools(store: Store, request: ListWorkPools, workspace: str) -> Page[Wor
     return make_page(rows, limit, item=lambda row: made[row.seq], keys=lambda row: (row.name,))
 
 
-def delete_pool(store: Store, request: DeleteWorkPool, workspace: str) -> None:
+def delete_pool(store: Store, request: DeleteWorkPool, workspace: str, *, actor: str) -> None:
     """Answer `DeleteWorkPool`."""
     with store.write() as transaction:
-        connection = transaction.connection
-        seq = find_pool(connection, store.workspace_id(connection, workspace), request.name)
+        connection, workspace_id = transaction.connection, store.make_workspace(transaction, workspace)
+        seq = find_pool(connection, workspace_id, request.name)
         connection.execute(select(p.seq).where(p.seq == seq).with_for_update())
         users = connection.execute(
             select(func.count()).select_from(deployment).where(deployment.c.pool_seq == seq)
@@ -140,12 +143,25 @@ def delete_pool(store: Store, request: DeleteWorkPool, workspace: str) -> None:
             )
         for table, column in ((work_queue, q.pool_seq), (worker, w.pool_seq), (work_pool, p.seq)):
             connection.execute(delete(table).where(column == seq))
+        gone = _told(workspace_id, request.name, "deleted", now=transaction.now_us(), actor=actor)
+        add_events(transaction, [gone])
+
+
+def _told(workspace_id: int, name: str, what: str, *, now: int, actor: str, **payload: str) -> Told:
+    return Told(
+        workspace_id=workspace_id,
+        at=now,
+        kind=f"work-pool.{what}",
+        resource=f"work-pool.{name}",
+        actor=actor,
+        payload={"name": name, **payload},
+    )
 
 
 # ---- Queues -----------------------------------------------------------------------------------------------------
 
 
-def save_queue(store: Store, request: SaveWorkQueue, workspace: str) -> WorkQueue:
+def save_queue(store: Store, request: SaveWorkQueue, workspace: str, *, actor: str) -> WorkQueue:
     """Answer `SaveWorkQueue`."""
     _check_name(request.name, "work queue")
     if request.priority is not None and not 1 <= request.priority <= PRIORITY_MAX:
@@ -168,17 +184,19 @@ def save_queue(store: Store, request: SaveWorkQueue, workspace: str) -> WorkQueu
         connection.execute(
             update(work_pool).where(p.seq == pool_seq).values(updated_at=now, changed=transaction.changed)
         )
+        told = _told(workspace_id, request.work_pool, "updated", now=now, actor=actor, queue=request.name)
+        add_events(transaction, [told])
         queues = _read_pool(connection, workspace_id, request.work_pool, now).queues
         return next(queue for queue in queues if queue.name == request.name)
 
 
-def delete_queue(store: Store, request: DeleteWorkQueue, workspace: str) -> None:
+def delete_queue(store: Store, request: DeleteWorkQueue, workspace: str, *, actor: str) -> None:
     """Answer `DeleteWorkQueue`."""
     if request.name == QUEUE_DEFAULT:
         raise Conflict(f"Every work pool has a queue `{QUEUE_DEFAULT}`. Delete the pool, or pause the queue.")
     with store.write() as transaction:
-        connection = transaction.connection
-        pool_seq = find_pool(connection, store.workspace_id(connection, workspace), request.work_pool)
+        connection, workspace_id = transaction.connection, store.make_workspace(transaction, workspace)
+        pool_seq = find_pool(connection, workspace_id, request.work_pool)
         queue_seq = find_queue(connection, pool_seq, request.name, pool=request.work_pool)
         default = find_queue(connection, pool_seq, QUEUE_DEFAULT, pool=request.work_pool)
         connection.execute(select(p.seq).where(p.seq == pool_seq).with_for_update())
@@ -188,6 +206,9 @@ def delete_queue(store: Store, request: DeleteWorkQueue, workspace: str) -> None
             .values(queue_seq=default)
         )
         connection.execute(delete(work_queue).where(q.seq == queue_seq))
+        now = transaction.now_us()
+        told = _told(workspace_id, request.work_pool, "updated", now=now, actor=actor, queue=request.name)
+        add_events(transaction, [told])
 
 
 def _new_queue(pool_seq: int, name: str) -> dict[str, Any]:
@@ -243,6 +264,9 @@ def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int, *, 
         "left_at": now if leaving else None,
     }
     name = clean_text(hello.name)[:NAME_CHARACTERS_MAX]
+    same = and_(w.pool_seq == pool_seq, w.name == name, w.pid == hello.pid, w.host == values["host"])
+    if leaving or transaction.connection.execute(select(w.seq).where(same, is_online(now))).scalar() is None:
+        _tell_of_worker(transaction, name, pool_seq, "left" if leaving else "online", now=now)
     known = (
         update(worker)
         .where(w.pool_seq == pool_seq, w.name == name)
@@ -256,6 +280,20 @@ def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int, *, 
         new = {"pool_seq": pool_seq, "name": name, "started_at": now, **values}
         seq = insert_if_new(transaction.connection, worker, new)
     return int(seq or transaction.connection.execute(known).scalar_one())
+
+
+def _tell_of_worker(transaction: Transaction, name: str, pool_seq: int, what: str, *, now: int) -> None:
+    pool = transaction.connection.execute(select(p.workspace_id, p.name).where(p.seq == pool_seq)).one_or_none()
+    told = Told(
+        workspace_id=-pool_seq if pool is None else pool.workspace_id,  # see `number_of_served`
+        at=now,
+        kind=f"worker.{what}",
+        resource=f"worker.{name}",
+        related=() if pool is None else [f"work-pool.{pool.name}"],
+        actor=name,
+        payload={"name": name, "work_pool": None if pool is None else pool.name},
+    )
+    add_events(transaction, [told])
 
 
 def when_seen(connection: Connection, hello: WorkerHello, pool_seq: int) -> int | None:
