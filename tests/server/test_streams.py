@@ -103,6 +103,17 @@ def test_what_else_changes_is_told_by_its_kind(served: Served, teller: Teller) -
         assert {"deployment", "schedule"} == {*of_run.next("topics")}
 
 
+def test_a_stream_that_joins_others_hears_what_comes_after(served: Served, teller: Teller) -> None:
+    earlier = teller.begin()
+    with stream(served) as first:
+        teller.end(earlier)
+        first.next("flow-runs")
+        with stream(served) as second:
+            run_id = teller.begin()
+            for live in (first, second):
+                assert [run_id] == [run["id"] for run in live.next("flow-runs")]
+
+
 def test_another_workspaces_runs_are_not_told(served: Served, teller: Teller, clock: FakeClock) -> None:
     with stream(served) as live:
         Teller(served.local, clock, principal=Principal(workspace="elsewhere")).begin()
