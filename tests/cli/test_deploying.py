@@ -338,3 +338,16 @@ def test_a_served_flow_that_nobody_serves_says_so(cli: Cli, project: Path) -> No
     run = cli.ok("deployment", "run", "parent/here", "--json").json
     (reason,) = cli.ok("flow-run", "why", run["name"], "--json").json
     assert ("no_worker", True) == (reason["code"], "`parent/here`" in reason["message"])
+
+
+def test_on_a_terminal_what_is_missing_is_asked_for(cli: Cli, project: Path) -> None:
+    cli.ok("work-pool", "delete", "local", "--yes")
+    answers = "1\nmonthly\n0 25 * * *\n\n0 5 1 * *\nEurope/Berlin\ny\ny\n"  # the first schedule cannot be
+    asked = cli.ok("deploy", typed=answers, terminal=True)
+    assert "the hour `25`" in asked.err
+    deployed = cli.ok("deployment", "inspect", "parent/monthly", "--json").json
+    assert ("local", "Europe/Berlin") == (
+        deployed["spec"]["work_pool"], deployed["schedules"][0]["definition"]["timezone"]
+    )  # fmt: skip
+    assert "cron: 0 5 1 * *" in (project / "penstock.yaml").read_text()
+    cli.ok("deploy", typed="1\n", terminal=True)  # which of the file's
