@@ -121,7 +121,7 @@ def take_task_slots(call: TaskCall) -> Program[Held | None]:
     names = [name for name in (f"task:{call.task.name}", *(f"tag:{tag}" for tag in sorted(call.tags))) if name in known]
     if not names:
         return None
-    return (yield from _take(call.run, names, f"task run {call.display_name} of {call.run.name}", call))
+    return (yield from _take(call.run, names, f"task run {call.name} of {call.run.name}", call))
 
 
 def take_flow_slots(run: FlowRunContext) -> Program[Held | None]:

@@ -143,7 +143,7 @@ class _Asking:
 def _holder() -> str:
     task, flow = current_task_run.get(), current_flow_run.get()
     if task is not None:
-        return f"task run {task.display_name} of {task.run.name}"
+        return f"task run {task.name} of {task.run.name}"
     return f"process {os.getpid()}" if flow is None else f"flow run {flow.name}"
 
 
