@@ -201,6 +201,7 @@ def test_a_schedule_is_added_with_its_times_in_sight_changed_and_removed(console
     schedules = page.get_by_role("list", name="Schedules", exact=True)
     expect(schedules).to_contain_text("every 1 March at 05:30")
     expect(schedules).to_contain_text("overlap queue")
+    expect(schedules).to_contain_text("year={{ period.start.year }}")
     (made,) = ask(console, "GET", "/deployments/load/by-hand")["schedules"]
     assert {"year": "{{ period.start.year }}"} == made["definition"]["parameters"]
     form = open_dialog(page, "Change cron", "Change cron")

@@ -16,13 +16,12 @@ from sqlalchemy import bindparam as given
 from penstock.core.errors import ParameterInvalid, TemplateInvalid
 from penstock.core.ids import RunId
 from penstock.core.schedules import Schedule
-from penstock.core.templates import render
 from penstock.core.ticks import GRACE, Tick, due, jittered, next_tick
 from penstock.scheduling import Fired
 from penstock.store.database import Store, Transaction
 from penstock.store.events import Told, add_events
 from penstock.store.requests import NewRun, add_requests, failed_for_parameters, new_run
-from penstock.store.schedule_rows import schedule_of, timing, told
+from penstock.store.schedule_rows import render_for, schedule_of, timing, told
 from penstock.store.schedules import jitter_key
 from penstock.store.tables import flow_run, workspace
 from penstock.store.targets import Target, check_parameters, select_targets, to_target
@@ -306,19 +305,6 @@ def run_of_tick(
         period_start=tick.period_start,
         period_end=tick.period_end,
         **said,
-    )
-
-
-def render_for(target: Target, tick: Tick, definition: Schedule, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill a tick's period into parameters. Raises `TemplateInvalid`."""
-    return render(
-        parameters,
-        period_start=tick.period_start,
-        period_end=tick.period_end,
-        timezone=definition.timezone,
-        scheduled_at=tick.at,
-        deployment=target.name,
-        flow=target.flow_name,
     )
 
 

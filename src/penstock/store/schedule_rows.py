@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from penstock.core.errors import ScheduleInvalid
 from penstock.core.schedules import Schedule, check, from_json, to_json
-from penstock.core.ticks import next_tick, ticks
+from penstock.core.templates import render
+from penstock.core.ticks import Tick, next_tick, ticks
 from penstock.scheduling import ScheduleRow
 from penstock.store.database import Transaction
 from penstock.store.events import Told, add_events
@@ -80,6 +81,27 @@ def parse_definition(target: Target, shape: Mapping[str, Any]) -> Schedule:
     return definition
 
 
+def render_for(target: Target, tick: Tick, definition: Schedule, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill a tick's period into parameters. Raises `TemplateInvalid`."""
+    return render(
+        parameters,
+        period_start=tick.period_start,
+        period_end=tick.period_end,
+        timezone=definition.timezone,
+        scheduled_at=tick.at,
+        deployment=target.name,
+        flow=target.flow_name,
+    )
+
+
+def _try_out(target: Target, definition: Schedule, *, now: int) -> None:
+    """Fill the next tick's period in. Raises `TemplateInvalid`, `ParameterInvalid`: better now than when it comes."""
+    parameters = {**target.spec.parameters, **definition.parameters}
+    tick = next_tick(definition, now) if "{{" in str(parameters) else None
+    if tick is not None:
+        check_given(target.flow_name, target.spec, render_for(target, tick, definition, parameters))
+
+
 def read_schedules(connection: Connection, deployments: Sequence[int]) -> Mapping[int, Sequence[ScheduleRow]]:
     """The schedules of some deployments, by slug."""
     found: dict[int, list[ScheduleRow]] = defaultdict(list)
@@ -136,6 +158,8 @@ def save_one(
 ) -> bool:
     """Insert or change a schedule; answers whether anything changed."""
     definition = parse_definition(target, shape)
+    if definition.active:
+        _try_out(target, definition, now=now)
     if known is None:
         values = {
             "workspace_id": target.workspace_id,

@@ -92,9 +92,9 @@ export function ScheduleDialog({ deployment, known, taken, onClose }: ScheduleDi
           </details>
           <p role="alert" className="break-words text-danger empty:hidden">{elsewhere}</p>
         </div>
-        <div className="flex min-w-0 flex-col gap-4">
+        <div className="flex min-w-0 flex-col gap-4 sm:sticky sm:top-0 sm:self-start">
           <Preview definition={definition} zone={form.timezone} onRefused={setRefused} />
-          <div className="mt-auto flex justify-end gap-2"><Button onClick={onClose}>Leave it</Button><Button type="submit" kind="primary" disabled={save.isPending}>{known ? "Change it" : "Add it"}</Button></div>
+          <div className="flex justify-end gap-2"><Button onClick={onClose}>Leave it</Button><Button type="submit" kind="primary" disabled={save.isPending}>{known ? "Change it" : "Add it"}</Button></div>
         </div>
       </form>
     </Dialog>
