@@ -4,6 +4,7 @@ A benchmark that is quick because it forgot something has measured nothing: `His
 """
 
 import json
+import math
 import os
 import sqlite3
 import statistics
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PROGRAMS = Path(__file__).parent / "programs"
 PROGRAM_SECONDS_MAX = 900
@@ -42,7 +44,7 @@ class Measurement:
 class Finished:
     """A program that ended well: what it said, and how long its whole process took."""
 
-    said: dict[str, float]
+    said: dict[str, Any]
     process_seconds: float
 
 
@@ -62,12 +64,15 @@ def throw_away_home() -> Iterator[Path]:
         yield Path(home)
 
 
-def run_program(name: str, *arguments: object, home: Path, python: str = sys.executable) -> Finished:
-    """Run programs/NAME.py to its end; its last line on stdout is JSON."""
+def run_program(
+    name: str, *arguments: object, home: Path, python: str = sys.executable, api_url: str | None = None
+) -> Finished:
+    """Run programs/NAME.py to its end, through the server at `api_url` if there is one; its last line on stdout is JSON."""
     command = [python, str(PROGRAMS / f"{name}.py"), *map(str, arguments)]
+    environ = environment(home) | ({"PENSTOCK_API_URL": api_url} if api_url else {})
     begin = time.perf_counter()
     ended = subprocess.run(
-        command, env=environment(home), capture_output=True, text=True, timeout=PROGRAM_SECONDS_MAX, check=False
+        command, env=environ, capture_output=True, text=True, timeout=PROGRAM_SECONDS_MAX, check=False
     )
     seconds = time.perf_counter() - begin
     if ended.returncode != 0:
@@ -107,6 +112,12 @@ def expect_rows(home: Path, table: str, expected: int) -> None:
     found = count_rows(home, table)
     if found != expected:
         raise HistoryLost(table, expected=expected, found=found)
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value that this share of the values does not exceed: 0.99 for the 99th percentile."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def database_bytes(home: Path) -> int:

@@ -34,6 +34,13 @@ NAMES = (
     "run_throughput",
     "ticks",
     "idle_service",
+    "server_start",
+    "served_task",
+    "served_ingest",
+    "crowd",
+    "streams",
+    "large_history",
+    "timeline",
 )
 README_BEGIN, README_END = "<!-- results -->", "<!-- end of results -->"
 

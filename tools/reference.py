@@ -4,6 +4,8 @@ In a page, what is made stands between `<!-- made: NAME -->` and `<!-- end of NA
 """
 
 import ast
+import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -14,6 +16,9 @@ from typing import Any
 from penstock import errors, lake
 from penstock.core.errors import PenstockError
 from penstock.core.states import FINAL_TYPES, STATES, TRANSITIONS, Reason, StateType
+from penstock.server.document import openapi_text
+from penstock.server.metrics import Metrics
+from penstock.server.routes import ALWAYS
 from penstock.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,6 +180,41 @@ def _errors_of(module: ModuleType) -> str:
     return "\n".join(rows)
 
 
+# ---- The server ----
+
+
+def metrics_table() -> str:
+    """What `/metrics` tells, by name."""
+    rows = ["| metric | what it tells |", "| --- | --- |"]
+    for family in sorted(Metrics().registry.collect(), key=lambda family: family.name):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = METRIC_LABELS.get(family.name, "")
+        rows.append(f"| `{name}{labels}` | {family.documentation} ({family.type}) |")
+    return "\n".join(rows)
+
+
+METRIC_LABELS = {
+    "penstock_request_seconds": "{route, method}",
+    "penstock_requests": "{route, method, status}",
+    "penstock_flow_runs": "{state}",
+}
+
+
+def routes_table() -> str:
+    """Every route of the API by its group: what it does, and how it refuses."""
+    document = json.loads(openapi_text())
+    groups: dict[str, list[str]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            refusals = sorted(set(operation["responses"]) - {"200", *map(str, ALWAYS)})
+            first = " ".join(operation.get("description", "").strip().partition("\n\n")[0].split())
+            said = re.split(r"(?:^| )Raises ", first)[0] or operation["summary"] + "."
+            row = f"| `{method.upper()} {path}` | {said.replace('|', chr(92) + '|')} | {', '.join(refusals)} |"
+            groups.setdefault(operation["tags"][0], []).append(row)
+    head = ["| route | what it does | refuses with |", "| --- | --- | --- |"]
+    return "\n\n".join("\n".join([f"### {group}", "", *head, *rows]) for group, rows in sorted(groups.items()))
+
+
 # ---- Pages ----
 
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
@@ -184,6 +224,8 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "state diagram": state_diagram,
         "state reasons": state_reasons,
     },
+    "how-to/run-a-server.md": {"metrics": metrics_table},
+    "reference/api.md": {"routes": routes_table},
     "reference/settings.md": {"settings": settings_table},
     "reference/sdk.md": {"errors": errors_table, "lake errors": lake_errors_table},
 }

@@ -74,6 +74,7 @@ _MODULES = frozenset(
         "errors",
         "flow_runs",
         "futures",
+        "input",
         "lake",
         "logging",
         "runtime",

@@ -7,6 +7,7 @@ Slots are leases: whoever holds some renews them, and what is not renewed is fre
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from penstock.core.ids import RunId
 from penstock.ports import PAGE_SIZE_DEFAULT, Page, Request
 
 LEASE_SECONDS_DEFAULT = 60.0
@@ -27,6 +28,8 @@ class ConcurrencyLimit:
     occupied: int
     created_at: int
     updated_at: int
+    waiting: int = 0
+    """How many ask for slots and get none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,18 @@ class HeldSlot:
     holder: str | None
     taken_at: int
     expires_at: int
+    flow_run_id: RunId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotWaiter:
+    """Somebody who asked for slots of a limit that has no room, and asks again."""
+
+    id: str
+    holder: str | None
+    """Who it will be that holds them."""
+    since: int
+    flow_run_id: RunId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +102,13 @@ class ListHeldSlots(Request[Sequence[HeldSlot]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListSlotWaiters(Request[Sequence[SlotWaiter]]):
+    """Who waits for a limit's slots, the longest first. Raises `NotFound`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotsAnswer:
     """Whether slots were got."""
 
@@ -108,6 +130,8 @@ class AcquireSlots(Request[SlotsAnswer]):
     occupy: int = 1
     lease_seconds: float = LEASE_SECONDS_DEFAULT
     holder: str | None = None
+    flow_run_id: RunId | None = None
+    """The run that it is for, if it is for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

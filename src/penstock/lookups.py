@@ -184,7 +184,7 @@ class RunFilter:
     until: int | None = None
     ids: Sequence[RunId] = ()
     where: str | None = None
-    """A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see the reference."""
+    """A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see `docs/reference/searching.md`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ class FindFlowRuns(Request[Sequence[RunId]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFlowRuns(Request[Page[FlowRun]]):
-    """Runs, newest start first. Raises `SearchInvalid` for what the filter's `where` cannot mean."""
+    """Runs, newest start first, or oldest with `sort:oldest` in `where`. Raises `SearchInvalid` for what the filter's `where` cannot mean."""
 
     filter: RunFilter = RunFilter()
     oldest_first: bool = False

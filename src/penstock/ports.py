@@ -140,6 +140,8 @@ class FlowRun:
     deployment: str | None = None
     """The name of the deployment that it is a run of."""
     deployment_version: int | None = None
+    environment: Mapping[str, str] | None = None
+    """What its process runs on: the versions of Python and of Penstock, the platform, and the environment's folder."""
     changed: int = 0
 
 
@@ -156,6 +158,8 @@ class WriterHello:
     pid: int
     lease_seconds: float | None = None
     """For a process whose lock nobody at the store can look at: unless it is heard of within this time, it is dead."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it runs on: python, penstock, platform, prefix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

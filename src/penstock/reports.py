@@ -18,6 +18,8 @@ TIMELINE_ROWS_MAX = 100_000
 BARS_DEFAULT = 30
 BARS_MAX = 100
 GRID_TASK_RUNS_MAX = 100_000
+TOPICS = ("backfill", "deployment", "schedule", "work-pool", "worker")
+"""Kinds of things besides runs that followers hear of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +342,8 @@ class Changes:
     """Whether there is more to be had at once."""
     reset: bool
     """Whether so much changed at once that lists are to be read anew; `cursor` is after all of it."""
+    topics: Sequence[str] = ()
+    """What else changed, of `TOPICS`: ask for it anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +370,8 @@ class StoreMeasures:
     """How long the first of them has been due."""
     events: int
     bytes: int
+    scheduler_lag_us: int = 0
+    """How long the first tick of a schedule has been due that nobody has fired; 0 if all are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.core.ids import RunId
+from penstock.core.ids import MessageId, RunId
 from penstock.ports import PAGE_SIZE_DEFAULT, FlowRun, Page, Request
 
 TICKS_MAX = 1_000
@@ -231,6 +231,8 @@ class ListTicks(Request[Sequence[UpcomingTick]]):
     until: int
     deployment: str | None = None
     limit: int = TICKS_MAX
+    excepted: bool = False
+    """Only those that are skipped or were moved from or to a time between the two; a moved one that ran already is skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -514,3 +516,41 @@ class AnswerRun(Request[FlowRun]):
     flow_run_id: RunId
     key: str | None = None
     answer: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMessage:
+    """What was sent to a run, which goes on meanwhile."""
+
+    number: int
+    """Of those to one run, a later one has a higher number."""
+    key: str
+    value: Any
+    sender: RunId | None
+    """The run that sent it, if one did."""
+    sent_at: int
+    sent_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendToRun(Request[RunMessage]):
+    """Send a run a value that it may look for. Sent again with the same id, it is there once.
+
+    Raises `NotFound`, `Conflict` for a run that has ended, `RequestInvalid` for a value that is too large, or one too many.
+    """
+
+    flow_run_id: RunId
+    id: MessageId
+    key: str
+    value: Any = None
+    sender: RunId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRunMessages(Request[Sequence[RunMessage]]):
+    """What was sent to a run with a key, in order, after the one of some number. Raises `NotFound`."""
+
+    flow_run_id: RunId
+    key: str
+    after: int = 0
+    limit: int = PAGE_SIZE_DEFAULT

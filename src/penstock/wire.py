@@ -124,6 +124,7 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             RenewSlots="POST /concurrency-slots/renew",
             ReleaseSlots="DELETE /concurrency-slots/{id}",
             ListHeldSlots="GET /concurrency-limit-slots/{name:path}",
+            ListSlotWaiters="GET /concurrency-limit-waiters/{name:path}",
             ResetConcurrencyLimit="POST /concurrency-limit-resets/{name:path}",
             SetConcurrencyLimit="PUT /concurrency-limits/{name:path}",
             GetConcurrencyLimit="GET /concurrency-limits/{name:path}",
@@ -172,6 +173,8 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             PauseRun="POST /flow-runs/{flow_run_id}/pause",
             ListRunInputs="GET /flow-runs/{flow_run_id}/inputs",
             AnswerRun="POST /flow-runs/{flow_run_id}/answer",
+            SendToRun="POST /flow-runs/{flow_run_id}/messages",
+            ListRunMessages="GET /flow-runs/{flow_run_id}/messages",
         ),
         **_group(
             "Deployments",

@@ -39,6 +39,7 @@ class Worker:
 
     name: str
     work_pool: str
+    """Empty for one that serves its own deployments, which `queues` then are."""
     host: str
     pid: int
     version: str
@@ -48,6 +49,8 @@ class Worker:
     started_at: int
     seen_at: int
     online: bool
+    left_at: int | None = None
+    """When it said that it goes; none while it is there, and if it was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ class DeleteWorkQueue(Request[None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListWorkers(Request[Sequence[Worker]]):
-    """The workers of a pool, or of all; those not heard of for a day are forgotten."""
+    """The workers of a pool, or all, with those that serve their own deployments; those not heard of for a day are forgotten."""
 
     work_pool: str | None = None
 
@@ -191,10 +194,11 @@ class ClaimMarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewClaims(Request[ClaimMarks]):
-    """Renew the leases of claims (run, claim number), and say that the worker lives."""
+    """Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes."""
 
     worker: WorkerHello
     claims: Sequence[tuple[str, int]] = ()
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,10 +192,18 @@ def test_a_schedule_is_added_with_its_times_in_sight_changed_and_removed(console
     expect(times.get_by_role("listitem").first).to_contain_text("1 Mar 20")
     expect(times.get_by_role("listitem").first).to_contain_text("05:30")
     form.get_by_label("If the run before still goes on").select_option("queue")
+    form.get_by_text("Parameters", exact=True).click()
+    form.get_by_role("textbox", name="year").fill("{{ period.start.yeer }}")
+    form.get_by_role("button", name="Add it").click()
+    expect(form.get_by_role("alert").filter(has_text="yeer")).to_be_visible()
+    form.get_by_role("textbox", name="year").fill("{{ period.start.year }}")
     form.get_by_role("button", name="Add it").click()
     schedules = page.get_by_role("list", name="Schedules", exact=True)
     expect(schedules).to_contain_text("every 1 March at 05:30")
     expect(schedules).to_contain_text("overlap queue")
+    expect(schedules).to_contain_text("year={{ period.start.year }}")
+    (made,) = ask(console, "GET", "/deployments/load/by-hand")["schedules"]
+    assert {"year": "{{ period.start.year }}"} == made["definition"]["parameters"]
     form = open_dialog(page, "Change cron", "Change cron")
     form.get_by_role("button", name="Interval").click()
     form.get_by_label("Every", exact=True).fill("90")

@@ -153,6 +153,17 @@ def test_schedules_rest_and_go_on(cli: Cli, project: Path) -> None:
     cli.ok("deployment", "schedule", "deactivate", "monthly", "hourly")
     listed = {each["slug"]: each for each in cli.ok("deployment", "schedule", "ls", "monthly", "--json").json}
     assert (True, False) == (listed["cron"]["active"], listed["hourly"]["active"])
+    cli.ok("deployment", "schedule", "activate", "monthly", "hourly")
+    runs = cli.ok("schedule", "simulate", "--days", "1", "--json").json["runs"]
+    cli.ok("deployment", "schedule", "skip", "monthly", "hourly")
+    cli.ok("deployment", "schedule", "move", "monthly", "hourly", "--to", "in 5m")
+    cli.ok("deployment", "schedule", "skip", "monthly", "hourly", "in 23h")
+    changed = cli.ok("schedule", "simulate", "--days", "1", "--json").json
+    assert (len(runs) - 2, 2) == (len(changed["runs"]), len(changed["skipped"]))
+    assert changed["runs"][0]["at"] not in [run["at"] for run in runs]
+    cli.ok("deployment", "schedule", "restore", "monthly", "hourly")
+    assert len(runs) == len(cli.ok("schedule", "simulate", "--days", "1", "--json").json["runs"])
+    assert 2 == cli("deployment", "schedule", "skip", "monthly", "hourly", "whenever").code
     cli.ok("deployment", "schedule", "remove", "monthly", "hourly", "--yes")
     assert ["cron"] == [each["slug"] for each in cli.ok("deployment", "schedule", "ls", "monthly", "--json").json]
     cli.ok("deployment", "delete", "monthly", "--yes")
@@ -222,16 +233,43 @@ def test_a_simulation_counts_what_the_schedules_would_ask_for(cli: Cli, project:
         (["flows.py:parent"], 2, "--pool"),
         (["-n", "monthly"], 2, "penstock init"),
         (["--all"], 2, "penstock init"),
+        (["--all", "-f", "empty.yaml"], 2, "names no deployments"),
         (["flows.py:parent", "--pool", "local", "--deadline", "soon"], 2, "--deadline"),
         (["flows.py:parent", "--pool", "local", "-jv", "worm=1"], 1, "`warm`"),
     ],
 )
 def test_a_deploy_that_cannot_be_says_why(cli: Cli, project: Path, arguments: list[str], code: int, said: str) -> None:
+    (project / "empty.yaml").write_text("deployments: []\n")
     (project / "broken.py").write_text("from penstock import flow\ndef broken(:\n")
     outcome = cli("deploy", *arguments)
     assert code == outcome.code, outcome
     assert said in outcome.err
     assert bool(code) == (cli.ok("deployment", "ls", "--json").json == [])
+
+
+def test_a_deploy_into_containers_needs_an_image_or_says_which_it_takes(cli: Cli, project: Path) -> None:
+    cli.ok("work-pool", "create", "containers", "--type", "docker")
+    cli.ok("work-pool", "create", "cluster", "--type", "kubernetes")
+    for pool in ("containers", "cluster"):
+        deploy = ("deploy", "flows.py:parent", "-n", pool, "--pool", pool)
+        refused = cli(*deploy)
+        assert (1, []) == (refused.code, cli.ok("deployment", "ls", "--json").json)
+        assert "image=NAME" in refused.err
+        cli.ok(*deploy, "-jv", "image=taxi")
+        cli.ok("deployment", "delete", pool, "--yes")
+    (project / "penstock.yaml").write_text(
+        "pull: [{set_working_directory: {directory: /code}}]\n"
+        "deployments:\n"
+        "  - {name: a, entrypoint: 'flows.py:parent', work_pool: {name: containers}}\n"
+    )
+    assert "penstock:0.1.0" in cli.ok("deploy", "-n", "a").err
+    assert 1 == cli("deploy", "-n", "a", "--pool", "cluster").code
+    template = cli.ok("work-pool", "get-default-base-job-template", "--type", "kubernetes").out
+    image = json.loads(template)
+    image["variables"]["properties"]["image"]["default"] = "taxi"
+    (project / "template.json").write_text(json.dumps(image))
+    cli.ok("work-pool", "update", "cluster", "--base-job-template", "template.json")
+    cli.ok("deploy", "-n", "a", "--pool", "cluster")
 
 
 @pytest.mark.parametrize(
@@ -300,3 +338,16 @@ def test_a_served_flow_that_nobody_serves_says_so(cli: Cli, project: Path) -> No
     run = cli.ok("deployment", "run", "parent/here", "--json").json
     (reason,) = cli.ok("flow-run", "why", run["name"], "--json").json
     assert ("no_worker", True) == (reason["code"], "`parent/here`" in reason["message"])
+
+
+def test_on_a_terminal_what_is_missing_is_asked_for(cli: Cli, project: Path) -> None:
+    cli.ok("work-pool", "delete", "local", "--yes")
+    answers = "1\nmonthly\n0 25 * * *\n\n0 5 1 * *\nEurope/Berlin\ny\ny\n"  # the first schedule cannot be
+    asked = cli.ok("deploy", typed=answers, terminal=True)
+    assert "the hour `25`" in asked.err
+    deployed = cli.ok("deployment", "inspect", "parent/monthly", "--json").json
+    assert ("local", "Europe/Berlin") == (
+        deployed["spec"]["work_pool"], deployed["schedules"][0]["definition"]["timezone"]
+    )  # fmt: skip
+    assert "cron: 0 5 1 * *" in (project / "penstock.yaml").read_text()
+    cli.ok("deploy", typed="1\n", terminal=True)  # which of the file's

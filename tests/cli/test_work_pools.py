@@ -127,7 +127,8 @@ def test_a_worker_makes_the_pool_of_the_type_that_it_is_told(cli: Cli) -> None:
     cli.ok("worker", "start", "-p", "fresh", "--type", "process", "--run-once", "--name", "ada", "--limit", "2")
     assert "process" == cli.ok("work-pool", "inspect", "fresh", "--json").json["type"]
     (worker,) = cli.ok("worker", "ls", "--json").json
-    assert ("ada", "fresh", 2, True) == tuple(worker[key] for key in ("name", "work_pool", "limit", "online"))
+    assert ("ada", "fresh", 2, False) == tuple(worker[key] for key in ("name", "work_pool", "limit", "online"))
+    assert worker["seen_at"] == worker["left_at"]
     assert [worker] == cli.ok("worker", "ls", "-p", "fresh", "--json").json
 
 

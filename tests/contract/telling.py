@@ -39,7 +39,8 @@ class Teller:
 
     @property
     def hello(self) -> WriterHello:
-        return WriterHello(writer_id=self.id, host="here", boot_id="boot", pid=42)
+        environment = {"python": "3.11.9", "penstock": "0.1.0"}
+        return WriterHello(writer_id=self.id, host="here", boot_id="boot", pid=42, environment=environment)
 
     def ask(self, request: Any) -> Any:
         return self.orchestrator.ask(request, self.principal)

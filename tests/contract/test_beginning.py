@@ -42,6 +42,7 @@ def test_a_begun_run_is_running_and_owned_by_who_began_it(teller: Teller, clock:
     assert {"months": [4, 5], "rate": 0.5, "name": "a"} == run.parameters
     assert ("nightly", "taxi") == run.tags
     assert (teller.id, "here", 42) == (run.writer_id, run.host, run.pid)
+    assert {"python": "3.11.9", "penstock": "0.1.0"} == run.environment
     assert {} == run.task_counts
 
 

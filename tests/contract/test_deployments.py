@@ -155,6 +155,10 @@ def test_defaults_that_do_not_fit_are_refused_when_it_is_deployed(teller: Teller
         deploy(teller, parameters={"month": "april"}, parameter_schema=SCHEMA)
     with pytest.raises(ParameterInvalid):
         deploy(teller, every(60, parameters={"month": "april"}), parameter_schema=SCHEMA)
+    with pytest.raises(ParameterInvalid, match="month"):
+        deploy(teller, every(60, parameters={"month": "{{ period.start.year }}"}), parameter_schema=SCHEMA)
+    with pytest.raises(TemplateInvalid, match="yeer"):
+        deploy(teller, every(60), parameters={"month": "{{ period.start.yeer }}"})
     with pytest.raises(TemplateInvalid):
         deploy(teller, parameters={"month": "{{ open('/etc/passwd') }}"})
     with pytest.raises(ScheduleInvalid):

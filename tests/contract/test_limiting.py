@@ -8,12 +8,14 @@ from penstock.limits import (
     GetConcurrencyLimit,
     ListConcurrencyLimits,
     ListHeldSlots,
+    ListSlotWaiters,
     ReleaseSlots,
     RemoveConcurrencyLimit,
     RenewSlots,
     ResetConcurrencyLimit,
     SetConcurrencyLimit,
 )
+from penstock.ports import SetVariable
 from penstock.testing import FakeClock
 from tests.contract.telling import Teller
 
@@ -111,6 +113,43 @@ def test_who_holds_a_limit_can_be_seen_and_ended(teller: Teller) -> None:
     ]
     assert 0 == teller.ask(ResetConcurrencyLimit(name="db")).occupied
     assert [] == list(teller.ask(ListHeldSlots(name="db")))
+
+
+def test_who_waits_for_a_limit_can_be_seen(teller: Teller, clock: FakeClock) -> None:
+    limit(teller, slots=1)
+    run_id = teller.begin()
+    held = take(teller, holder="the first", flow_run_id=run_id)
+    (slot,) = teller.ask(ListHeldSlots(name="db"))
+    assert run_id == slot.flow_run_id
+    asked = AcquireSlots(id=teller.new_id(), names=("db",), holder="the second", flow_run_id=run_id)
+    since = clock.now_us()
+    for _ in range(3):  # it asks again and again, and is one
+        assert not teller.ask(asked).acquired
+        clock.move(seconds=2)
+    (waiter,) = teller.ask(ListSlotWaiters(name="db"))
+    assert ("the second", since, run_id) == (waiter.holder, waiter.since, waiter.flow_run_id)
+    found = teller.ask(GetConcurrencyLimit(name="db"))
+    assert (1, 1) == (found.occupied, found.waiting)
+    teller.ask(ReleaseSlots(id=held or ""))
+    assert teller.ask(asked).acquired
+    assert [] == list(teller.ask(ListSlotWaiters(name="db")))
+    assert (["the second"], 1) == ([slot.holder for slot in teller.ask(ListHeldSlots(name="db"))], occupied(teller))
+
+
+def test_who_asks_no_more_waits_no_more(teller: Teller, clock: FakeClock) -> None:
+    limit(teller, "api", slots=1, decay_per_second=0.01)
+    assert take(teller, "api")
+    assert take(teller, "api") is None
+    assert 1 == teller.ask(GetConcurrencyLimit(name="api")).waiting
+    clock.move(seconds=6)
+    assert [] == list(teller.ask(ListSlotWaiters(name="api")))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 1_001])
+def test_a_limit_and_a_variable_have_names_that_one_can_type(teller: Teller, name: str) -> None:
+    for request in (SetConcurrencyLimit(name=name, slots=1), SetVariable(name=name, value=1)):
+        with pytest.raises(RequestInvalid):
+            teller.ask(request)
 
 
 def test_limits_are_kept_by_name(teller: Teller) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from penstock.core.errors import Conflict, NotFound, ParameterInvalid, RequestInvalid, TransitionRefused
-from penstock.core.ids import RunId
+from penstock.core.ids import MessageId, RunId
 from penstock.ports import CancelFlowRun
-from penstock.scheduling import AnswerRun, ListRunInputs, PauseRun, RequeueRun, RunInput
+from penstock.scheduling import AnswerRun, ListRunInputs, ListRunMessages, PauseRun, RequeueRun, RunInput, SendToRun
 from penstock.testing import FakeClock
 from penstock.work import ReapClaims
 from tests.contract.telling import Teller
@@ -33,6 +33,28 @@ def test_a_paused_run_goes_on_with_the_answer(teller: Teller) -> None:
     assert ({"rate": 0.5}, "local") == (known.answer, known.answered_by)
     assert {"rate": 0.5} == pause(teller, run_id).answer  # the same question again: it was answered
     assert "Running" == teller.run(run_id).state.name
+
+
+def test_what_is_sent_to_a_run_is_there_once_and_in_order(teller: Teller) -> None:
+    run_id, sender = teller.begin(), teller.begin()
+    first = SendToRun(flow_run_id=run_id, id=MessageId("1" * 32), key="int", value=1, sender=sender)
+    sent = teller.ask(first)
+    assert sent == teller.ask(first)
+    teller.ask(SendToRun(flow_run_id=run_id, id=MessageId("2" * 32), key="str", value="two"))
+    teller.ask(SendToRun(flow_run_id=run_id, id=MessageId("3" * 32), key="int", value={"b": None}))
+
+    known = teller.ask(ListRunMessages(flow_run_id=run_id, key="int"))
+    assert [(1, sender), ({"b": None}, None)] == [(each.value, each.sender) for each in known]
+    assert [known[1]] == list(teller.ask(ListRunMessages(flow_run_id=run_id, key="int", after=sent.number)))
+    assert [] == list(teller.ask(ListRunMessages(flow_run_id=sender, key="int")))
+    with pytest.raises(RequestInvalid):
+        teller.ask(SendToRun(flow_run_id=run_id, id=MessageId("4" * 32), key="str", value="x" * 70_000))
+    teller.end(run_id)
+    assert sent == teller.ask(first)
+    with pytest.raises(Conflict):
+        teller.ask(SendToRun(flow_run_id=run_id, id=MessageId("5" * 32), key="int", value=2))
+    with pytest.raises(NotFound):
+        teller.ask(ListRunMessages(flow_run_id=RunId("0" * 32), key="int"))
 
 
 def test_an_answer_of_nothing_is_an_answer(teller: Teller) -> None:

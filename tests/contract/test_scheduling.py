@@ -1,5 +1,6 @@
 """Schedules: every tick has exactly one run, or an event that says why it has none."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -106,15 +107,20 @@ def test_a_period_is_filled_into_parameters(teller: Teller, clock: FakeClock) ->
 
 
 @pytest.mark.parametrize(
-    ("month", "named"), [("{{ period.start.year }}", "maximum"), ("{{ period.start.nothing }}", "nothing")]
+    "month",
+    ["{{ period.start.minute - 1 }}", "{{ 1 // (14 - period.start.minute) }}"],
+    ids=["more than the schema's maximum", "a division by nothing"],
 )
-def test_a_run_whose_parameters_fail_is_failed_and_says_so(
-    teller: Teller, clock: FakeClock, month: str, named: str
-) -> None:
+def test_a_run_whose_parameters_fail_is_failed_and_says_so(teller: Teller, clock: FakeClock, month: str) -> None:
+    assert "22:13" == datetime.fromtimestamp(clock.now_us() / 1e6, UTC).strftime("%H:%M")  # the first period fits
     deploy(teller, every(60, parameters={"month": month}), parameter_schema=SCHEMA)
     clock.move(seconds=60)
+    assert 1 == fire(teller)
+    (fine,) = runs_of(teller)
+    clock.move(seconds=60)
     assert [1, 0] == [fire(teller), fire(teller)]
-    (run,) = runs_of(teller)
+    (run,) = [one for one in runs_of(teller) if one.id != fine.id]
+    assert "SCHEDULED" == fine.state.type
     assert ("FAILED", Reason.PARAMETERS_INVALID) == (run.state.type, run.state.reason)
     assert run.state.message is not None
     assert "month" in run.state.message
@@ -258,7 +264,10 @@ def test_one_tick_can_be_skipped(teller: Teller, clock: FakeClock) -> None:
     deploy(teller, every(60))
     at = next_at(teller)
     teller.ask(ExceptTick(key=KEY, slug="often", at=at))
-    assert [True, False] == [tick.skipped for tick in teller.ask(ListTicks(since=0, until=at + MINUTE_US))]
+    ahead = teller.ask(ListTicks(since=0, until=at + MINUTE_US))
+    assert [True, False] == [tick.skipped for tick in ahead]
+    assert [ahead[0]] == list(teller.ask(ListTicks(since=0, until=at + MINUTE_US, excepted=True)))
+    assert at + MINUTE_US == next_at(teller)
     clock.move(seconds=60)
     assert 0 == fire(teller)
     assert ["excepted"] == skipped(teller)
@@ -284,6 +293,8 @@ def test_one_tick_can_be_moved(teller: Teller, clock: FakeClock, minutes: float)
     teller.ask(ExceptTick(key=KEY, slug="often", at=at, to=moved_to))
     (tick,) = teller.ask(ListTicks(since=0, until=at + 4 * MINUTE_US))
     assert (moved_to, at) == (tick.at, tick.fire_at)
+    assert [tick] == list(teller.ask(ListTicks(since=0, until=at + 4 * MINUTE_US, excepted=True)))
+    assert moved_to == next_at(teller)
     clock.move(seconds=seconds_after(clock, moved_to) - 1)
     assert 0 == fire(teller)
     clock.move(seconds=1)

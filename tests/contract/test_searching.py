@@ -56,6 +56,8 @@ def filled(teller: Teller) -> Teller:
         ("param.who=null", "report"),
         ("-param.year=2020", "below report etl-b"),
         ("is:subflow", "below"),
+        ("sort:newest state:failed,completed", "etl-b etl-a"),
+        ("sort:oldest state:failed,completed", "etl-a etl-b"),
         ("is:top-level is:open", "report"),
         ("slow_100%", "etl-a"),
         ('"disk is" state:failed', "etl-a"),
@@ -72,7 +74,7 @@ def test_a_search_finds_what_meets_all_its_terms(filled: Teller, search: str, na
 
 
 @pytest.mark.parametrize(
-    "search", ["a:b", '"half', "state:gone", "started:2h", "started>soon", "param=1", "tag:", "is:big"]
+    "search", ["a:b", '"half', "state:gone", "started:2h", "started>soon", "param=1", "tag:", "is:big", "sort:duration"]
 )
 def test_a_search_that_means_nothing_is_refused(filled: Teller, search: str) -> None:
     with pytest.raises(SearchInvalid):
@@ -81,7 +83,7 @@ def test_a_search_that_means_nothing_is_refused(filled: Teller, search: str) -> 
 
 def test_the_oldest_can_come_first(filled: Teller) -> None:
     first = filled.ask(ListFlowRuns(oldest_first=True, limit=2))
-    rest = filled.ask(ListFlowRuns(oldest_first=True, limit=2, cursor=first.cursor))
+    rest = filled.ask(ListFlowRuns(filter=RunFilter(where="sort:oldest"), limit=2, cursor=first.cursor))
     assert ["etl-a", "etl-b", "report", "below"] == [run.name for run in (*first.items, *rest.items)]
 
 

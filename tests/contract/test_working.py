@@ -1,13 +1,14 @@
 """Work pools, queues, and the claims of workers."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid, RunNotResumable
 from penstock.core.states import StateType
-from penstock.ports import CancelFlowRun, ListStates, MarkCrashed, TakeFlowRun
-from penstock.scheduling import ExplainRun, RequestRun, RequeueRun
+from penstock.ports import CancelFlowRun, DeleteFlowRun, ListStates, MarkCrashed, Principal, TakeFlowRun
+from penstock.scheduling import AnswerRun, ExplainRun, ListRunInputs, PauseRun, RequestRun, RequeueRun
 from penstock.testing import FakeClock
 from penstock.work import (
     ClaimRuns,
@@ -19,9 +20,11 @@ from penstock.work import (
     ListWorkPools,
     NoteInfrastructure,
     ReapClaims,
+    RenewClaims,
     SaveWorkPool,
     SaveWorkQueue,
 )
+from tests.contract.scheduled import events_of
 from tests.contract.telling import Teller, moved
 from tests.contract.working import Office
 
@@ -64,6 +67,10 @@ def test_pools_are_listed_by_name_and_gone_when_deleted(teller: Teller) -> None:
     teller.ask(DeleteWorkPool(name="b"))
     with pytest.raises(NotFound):
         teller.ask(GetWorkPool(name="b"))
+    teller.ask(SaveWorkQueue(work_pool="a", name="slow"))
+    assert ["b", "a", "c"] == [told["name"] for told in events_of(teller, "work-pool.created")]
+    assert [{"name": "b"}] == events_of(teller, "work-pool.deleted")
+    assert [{"name": "a", "queue": "slow"}] == events_of(teller, "work-pool.updated")
 
 
 def test_unknown_pools_and_queues_are_told_with_near_names(office: Office) -> None:
@@ -125,10 +132,57 @@ def test_workers_are_known_and_gone_offline_by_silence(office: Office, clock: Fa
         worker.name, worker.limit, tuple(worker.queues), worker.running, worker.online
     )  # fmt: skip
     clock.move(seconds=31)
-    assert [False] == [one.online for one in office.teller.ask(ListWorkers())]
+    assert [(False, None)] == [(one.online, one.left_at) for one in office.teller.ask(ListWorkers())]
+
+
+def test_a_worker_that_says_that_it_goes_is_gone(office: Office, clock: FakeClock) -> None:
+    run = office.request(at=clock.now_us() + 1)
+    office.teller.ask(RenewClaims(worker=office.hello()))
+    assert "no_worker" not in office.why(run.id)
+    office.teller.ask(RenewClaims(worker=office.hello(), leaving=True))
+    (worker,) = office.teller.ask(ListWorkers())
+    assert (False, worker.seen_at) == (worker.online, worker.left_at)
+    assert 0 == office.teller.ask(GetWorkPool(name="mill")).workers_online
+    assert "no_worker" in office.why(run.id)
+    office.claim()
+    assert [True] == [one.online for one in office.teller.ask(ListWorkers())]
+    office.teller.ask(RenewClaims(worker=office.hello()))
+    came, went = (events_of(office.teller, f"worker.{what}") for what in ("online", "left"))
+    assert (2, [{"name": worker.name, "work_pool": "mill"}]) == (len(came), went)
+
+
+def test_who_serves_its_own_deployments_is_a_worker_of_no_pool(office: Office) -> None:
+    office.deploy("own", work_pool=None)
+    office.request("etl/own")
+    office.claim("serving", work_pool="", queues=("etl/own",), limit=sys.maxsize)
+    (worker,) = office.teller.ask(ListWorkers())
+    assert ("serving", "", ("etl/own",), 1, None, True) == (
+        worker.name, worker.work_pool, tuple(worker.queues), worker.running, worker.limit, worker.online
+    )  # fmt: skip
+    assert [] == list(office.teller.ask(ListWorkers(work_pool="mill")))
+    elsewhere = Teller(office.teller.orchestrator, office.teller.clock, principal=Principal(workspace="other"))
+    assert [] == list(elsewhere.ask(ListWorkers()))
 
 
 # ---- Claiming ---------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_run_leaves_nothing_to_the_run_that_has_its_number_next(office: Office) -> None:
+    teller, paused = office.teller, office.request(idempotency_key="april")
+    (claimed,) = office.claim()
+    office.take(claimed)
+    teller.ask(PauseRun(flow_run_id=paused.id, epoch=1, key="rate"))
+    teller.ask(AnswerRun(flow_run_id=paused.id, answer=3))
+    follower = office.request()
+    teller.ask(DeleteFlowRun(id=paused.id, force=True))
+    teller.ask(DeleteFlowRun(id=follower.id, force=True))
+
+    anew = office.request(idempotency_key="april")
+
+    assert anew.id != paused.id
+    assert [] == list(teller.ask(ListRunInputs(flow_run_id=anew.id)))
+    assert ("waiting", 0) == (office.asked(anew.id).status, office.asked(anew.id).claim)
+    assert [anew.id] == [one.run.id for one in office.claim()]
 
 
 def test_a_claimed_run_is_pending_and_nobody_elses(office: Office) -> None:

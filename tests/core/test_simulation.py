@@ -23,6 +23,14 @@ def test_runs_of_all_schedules_come_in_order() -> None:
     assert ([], [], [], False) == (report.overlaps, report.saturations, report.overruns, report.cut)
 
 
+def test_ticks_that_are_skipped_are_left_out_and_moved_ones_are_where_they_are_now() -> None:
+    moved = {HOUR: None, 2 * HOUR: 2 * HOUR + 1, 9 * HOUR: HOUR // 2, 3 * HOUR: 9 * HOUR}
+    plan = Planned(deployment="a", schedule=HOURLY, excepted=moved)
+    runs = simulate([plan], since=0, until=5 * HOUR).runs
+    assert [0, HOUR // 2, 2 * HOUR + 1, 4 * HOUR] == [run.tick.at for run in runs]
+    assert (8 * HOUR, 9 * HOUR) == (runs[1].tick.period_start, runs[1].tick.period_end)
+
+
 def test_runs_of_one_deployment_overlap_across_its_schedules() -> None:
     plans = [
         Planned(deployment="a", schedule=HOURLY, expected_us=HOUR),

@@ -68,3 +68,28 @@ def test_processes_write_together(dataset: Dataset) -> None:
     assert [0, 0, 0] == [writer.wait(60) for writer in writers]
     assert 15 == dataset.read().num_rows
     assert tuple(range(15)) == dataset.versions
+
+
+def test_a_fork_of_a_process_that_used_the_lake_is_told_so(dataset: Dataset) -> None:
+    dataset.write([{"n": 0}])
+    program = f"""
+import os
+from penstock.lake import Dataset, LakeUnavailable
+dataset = Dataset("x", {dataset.location!r})
+before = os.fork()
+if before:
+    assert os.waitpid(before, 0)[1] == 0
+dataset.write([{{"n": 1}}])  # in both: neither was forked from one that had used the lake
+if not before:
+    os._exit(0)
+child = os.fork()
+if child:
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+try:
+    dataset.read()
+except LakeUnavailable as error:
+    os._exit(7 if "spawn" in str(error) else 1)
+os._exit(2)
+"""
+    assert 7 == subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode
+    assert dataset.read().num_rows == 3

@@ -1,7 +1,13 @@
 """The lake on an object store, spoken to over HTTP: what it promises of folders holds there too."""
 
+import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -50,6 +56,49 @@ def test_who_writes_at_once_loses_nothing(lake: str) -> None:
         list(pool.map(lambda n: Dataset("rides").write([{"month": "2020-06", "fare": float(n)}]), range(4)))
     assert (0, 1, 2, 3, 4) == Dataset("rides").versions
     assert [0.0, 1.0, 2.0, 3.0, 9.0] == sorted(Dataset("rides").read().column("fare").to_pylist())
+
+
+@contextmanager
+def relayed(endpoint: str) -> Iterator[str]:
+    """The same place by way of threads of this process, which stand still while somebody holds the interpreter's lock."""
+    place = urlsplit(endpoint)
+
+    class Onward(BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((place.hostname or "", place.port or 0)) as onward:
+                back = Thread(target=pump, args=(onward, self.request), daemon=True)
+                back.start()
+                pump(self.request, onward)
+                back.join()
+
+    class Relay(ThreadingTCPServer):
+        daemon_threads, block_on_close = True, False
+
+    with Relay(("127.0.0.1", 0), Onward) as relay:
+        Thread(target=relay.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{relay.server_address[1]}"
+        relay.shutdown()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_other_threads_go_on_while_the_store_is_asked(
+    lake: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with relayed(bucket.endpoint) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        trips = Dataset("rides")
+        first = trips.write(MAY, write_key="may")
+        trips.write(APRIL)
+        assert trips.write(MAY, write_key="may").repeated
+        assert [1, 0] == [version.number for version in trips.history()]
+        assert MAY == trips.read(as_of=first.written_at).to_pylist()
+        assert ["rides"] == [dataset.name for dataset in list_datasets()]
 
 
 def test_a_run_that_is_resumed_writes_once_and_a_warehouse_is_loaded(lake: str, tmp_path: Path) -> None:

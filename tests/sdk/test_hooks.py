@@ -76,6 +76,31 @@ def test_hooks_know_the_runs_id_name_and_parameters(history: History) -> None:
     assert [(history.flow_run().id, history.flow_run().name, {"n": 3}, 3)] == seen
 
 
+def test_hooks_of_a_task_know_its_run(history: History) -> None:
+    seen: list[Any] = []
+
+    def hook(subject: Any, run: Any, state: Any) -> None:
+        seen.append((subject.name, run.id, run.name, run.flow_run_id, run.run_count, sorted(run.tags)))
+
+    @task(on_completion=[hook], retries=1, tags=["a"])
+    def second_time() -> None:
+        if not seen_once:
+            seen_once.append(1)
+            raise ValueError
+
+    seen_once: list[int] = []
+
+    @flow
+    def body() -> None:
+        second_time()
+
+    body()
+
+    assert [
+        ("second_time", history.task_run("second_time").id, "second_time-0", history.flow_run().id, 2, ["a"])
+    ] == seen
+
+
 def test_hooks_are_added_by_decorators() -> None:
     calls = Calls()
 

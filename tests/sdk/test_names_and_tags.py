@@ -1,5 +1,6 @@
 """Names of runs from templates and functions, and tags."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from penstock import flow, tags, task
 from penstock.core.errors import InvalidDefinition
-from penstock.runtime import flow_run
+from penstock.runtime import flow_run, task_run
 from penstock.testing import History
 
 
@@ -35,6 +36,37 @@ def test_a_flow_run_is_named_by_a_function(history: History) -> None:
     assert "by-function" == history.flow_run().name
     with_parameters(3)
     assert "n3" == history.flow_run().name
+
+
+def test_functions_that_name_runs_and_make_keys_know_where_they_are(history: History) -> None:
+    def month() -> str:
+        return f"{flow_run.flow_name}-{flow_run.parameters['n']}"
+
+    def part() -> str:
+        return f"{flow_run.name}/{task_run.task_name}-{task_run.parameters['x']}"
+
+    @task(task_run_name=part, cache_key_fn=lambda run, inputs: f"{run.name} of {flow_run.name}")
+    def step(x: int) -> int:
+        return x
+
+    @task(task_run_name=part)
+    def items(x: int) -> Iterator[int]:
+        yield x
+
+    @flow(flow_run_name=month)
+    def inner(n: int) -> None:
+        step(n)
+
+    @flow(flow_run_name=month)
+    def outer(n: int) -> None:
+        inner(n + 1)
+        step.submit(n)
+        list(items(n))
+
+    outer(1)
+
+    assert ["outer-1/items-1", "outer-1/step-1"] == sorted(t.name for t in history.task_runs())
+    assert ["inner-2"] == [run.name for run in history.subflow_runs()]
 
 
 def test_task_runs_are_named_by_templates_functions_and_count(history: History) -> None:

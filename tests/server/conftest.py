@@ -14,6 +14,8 @@ from penstock.orchestrator.remote import RemoteOrchestrator
 from penstock.server.app import create_app
 from penstock.server.feed import Feed
 from penstock.server.guard import Door
+from penstock.services.scheduler import Scheduler
+from penstock.services.units import Services
 from penstock.store import open_store
 from penstock.testing import FakeClock
 from tests.contract.telling import Teller
@@ -29,6 +31,8 @@ class Served:
     http: httpx.Client
     feed: Feed
     database_url: str
+    services: Services
+    """Of which each test calls what is due."""
 
     def remote(self, **options: Any) -> RemoteOrchestrator:
         return RemoteOrchestrator(f"{self.url}/api", **options)
@@ -52,9 +56,11 @@ def serve(tmp_path: Path, clock: FakeClock) -> Iterator[Serve]:
             local = LocalOrchestrator(open_store(database_url, clock=clock))
             stack.callback(local.close)
             feed = Feed(local)
-            url = stack.enter_context(serving(create_app(local, door=door, feed=feed), port=port, on_stop=feed.close))
+            services = Services([Scheduler(local)])
+            app = create_app(local, door=door, feed=feed, services=services)
+            url = stack.enter_context(serving(app, port=port, on_stop=feed.close))
             http = stack.enter_context(httpx.Client(base_url=url, timeout=30))
-            return Served(url, local, http, feed, database_url)
+            return Served(url, local, http, feed, database_url, services)
 
         yield start
 

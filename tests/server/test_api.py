@@ -82,6 +82,16 @@ def test_the_server_says_who_it_is(served: Served) -> None:
     assert 1 == served.http.get("/api/version").json()["api"]
 
 
+def test_the_server_says_what_it_does_by_itself(served: Served) -> None:
+    served.services.run_due()
+    upkeep = served.http.get("/api/upkeep").json()
+    (service,) = upkeep["services"]
+    assert ("scheduler", 0, None, 90) == (
+        service["name"], service["last_done"], service["error"], upkeep["retention_days"]
+    )  # fmt: skip
+    assert service["last_at"] > 0
+
+
 def test_metrics_count_what_was_asked(served: Served) -> None:
     served.http.get("/api/flows")
     text = served.http.get("/metrics").text

@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from penstock.core.errors import NotAServer, NotAuthorized
+from penstock.core.errors import NotAServer, NotAuthorized, RequestInvalid
 from penstock.orchestrator.remote import RemoteOrchestrator
-from penstock.ports import ListFlows, SetVariable
+from penstock.ports import ListFlowRuns, ListFlows, SetVariable
 from penstock.server.guard import BODY_BYTES_MAX, Asked, Door, check
 from penstock.wire import VERSION_HEADER, WIRE_VERSION
 from tests.fixtures.servers import serving
@@ -135,6 +135,29 @@ def test_what_is_not_there_is_a_404_with_a_hint(served: Served) -> None:
     assert 404 == served.http.get("/api/flow-runs/" + "0" * 32).status_code
     assert 404 == served.http.get("/api/no/such/route").status_code
     assert 405 == served.http.delete("/api/flows").status_code
+
+
+def test_an_address_without_the_api_is_told_so(served: Served) -> None:
+    with pytest.raises(RequestInvalid, match="PENSTOCK_API_URL ends with it"):
+        RemoteOrchestrator(f"{served.url}/nothing").ask(ListFlowRuns())
+    with pytest.raises(NotAServer, match="/api at its end"):
+        RemoteOrchestrator(f"{served.url}/nothing").ask(ListFlows())
+
+
+@pytest.mark.parametrize("name", ["a%0Ab", "a%00b", "%7f"])
+def test_names_with_control_characters_are_refused_as_documented(served: Served, name: str) -> None:
+    answer = served.http.put(f"/api/variables/{name}", json={"value": 1})
+    assert (422, "RequestInvalid") == (answer.status_code, answer.json()["error"]["type"])
+
+
+def test_a_name_may_have_a_slash_in_it(served: Served) -> None:
+    assert "a/b" == served.http.put("/api/variables/a%2Fb", json={"value": 1}).json()["name"]
+    assert 1 == served.http.get("/api/variables/a/b").json()["value"]
+
+
+def test_what_is_no_id_is_told_what_an_id_is(served: Served) -> None:
+    answer = served.http.get("/api/flow-runs/018b")
+    assert (422, True) == (answer.status_code, "32 hexadecimal digits" in answer.json()["error"]["message"])
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from penstock.core.states import RunState
 from penstock.ports import MoveFlowRun
 from penstock.sdk import wiring
 from penstock.testing import FakeClock
+from tests.contract.scheduled import deploy, every, fire
 from tests.contract.telling import Teller, logged
 from tests.server.conftest import Served
 
@@ -75,3 +76,12 @@ def test_records_that_come_late_are_told_of(served: Served, clock: FakeClock) ->
     run_id = remote.begin()
     remote.tell(logged(run_id, "one"), logged(run_id, "two"))
     assert 2 == scrape(served)["penstock_journal_late_records_total"]
+
+
+def test_ticks_that_nobody_fires_are_the_schedulers_lag(served: Served, teller: Teller, clock: FakeClock) -> None:
+    deploy(teller, every(60))
+    assert 0 == scrape(served)["penstock_scheduler_lag_seconds"]
+    clock.move(seconds=150)
+    assert 90 < scrape(served)["penstock_scheduler_lag_seconds"] <= 150
+    fire(teller)
+    assert 0 == scrape(served)["penstock_scheduler_lag_seconds"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from penstock.core.errors import NotAuthorized, RunNotResumable
-from penstock.core.ids import RunId
+from penstock.core.ids import MessageId, RunId
 from penstock.core.run_tokens import LIFE_US, RunToken, write_token
 from penstock.limits import AcquireSlots, ListConcurrencyLimits, ReleaseSlots, SetConcurrencyLimit
 from penstock.ports import (
@@ -25,7 +25,7 @@ from penstock.ports import (
     SetVariable,
     TakeFlowRun,
 )
-from penstock.scheduling import GetRunRequest, RequestRun, RequeueRun
+from penstock.scheduling import GetRunRequest, ListRunMessages, RequestRun, RequeueRun, SendToRun
 from penstock.sdk.wiring import SystemClock
 from penstock.server.guard import Door
 from penstock.server.run_scope import AFTER_END_US, RunScope
@@ -132,6 +132,8 @@ def test_another_runs_affairs_are_refused(scene: Scene) -> None:
         Ingest(writer_id=process.id, records=[(1, began(process.new_id(), other))]),
         Ingest(writer_id=process.id, records=[(1, began(process.new_id(), None))]),
         RequestRun(deployment="etl/nightly", parent_run_id=other),
+        ListRunMessages(flow_run_id=other, key="int"),
+        SendToRun(flow_run_id=other, id=MessageId("1" * 32), key="int", value=1, sender=other),
         TakeFlowRun(id=other, writer=process.hello, holder_alive=False, claim=1),
         TakeFlowRun(id=scene.run_id, writer=process.hello, holder_alive=False, claim=99),
         EndClaim(flow_run_id=scene.run_id, claim=99),
@@ -140,6 +142,7 @@ def test_another_runs_affairs_are_refused(scene: Scene) -> None:
         with pytest.raises(NotAuthorized) as caught:
             process.ask(request)
         assert type(request).__name__ in str(caught.value)
+    process.ask(SendToRun(flow_run_id=other, id=MessageId("1" * 32), key="int", value=1, sender=scene.run_id))
     assert "Running" == theirs.run(other).state.name
 
 
@@ -165,7 +168,16 @@ def test_only_routes_that_runs_need_are_open(scene: Scene) -> None:
             answer = scene.served.http.request(method, address, headers=bearer(scene.token))
             if answer.status_code == 401:
                 shut.add(said["operationId"])
-    assert {"ResumeFlowRun", "RerunFlowRun", "Stream", "DownloadLogs", "ListFlowRuns", "ClaimRuns", "SaveBlock"} <= shut
+    assert {
+        "ResumeFlowRun",
+        "RerunFlowRun",
+        "Stream",
+        "DownloadLogs",
+        "ListFlowRuns",
+        "ClaimRuns",
+        "SaveBlock",
+        "ListBlocks",
+    } <= shut
     for path in ("/metrics", "/docs", "/api/openapi.json", "/api/version"):
         assert 401 == scene.served.http.get(path, headers=bearer(scene.token)).status_code
     assert {"GetHealth", "GetVariable", "GetBlock", "MakeDurable"}.isdisjoint(shut)

@@ -12,6 +12,7 @@ from penstock.orchestrator.local import LocalOrchestrator
 from penstock.ports import Principal
 from penstock.store import open_store
 from penstock.testing import FakeClock
+from tests.contract.scheduled import deploy, every
 from tests.contract.telling import Teller, began, defined, logged, seen
 from tests.server.conftest import Served
 
@@ -92,6 +93,25 @@ def test_events_come_where_they_are_asked_for(served: Served, teller: Teller) ->
     with stream(served, events=True) as live:
         teller.begin()
         assert ["penstock.flow-run.Running"] == [event["kind"] for event in live.next("events")]
+
+
+def test_what_else_changes_is_told_by_its_kind(served: Served, teller: Teller) -> None:
+    run_id = teller.begin()
+    with stream(served) as live, stream(served, run=run_id) as of_run:
+        deploy(teller, every(60))
+        assert {"deployment", "schedule"} == {*live.next("topics")}
+        assert {"deployment", "schedule"} == {*of_run.next("topics")}
+
+
+def test_a_stream_that_joins_others_hears_what_comes_after(served: Served, teller: Teller) -> None:
+    earlier = teller.begin()
+    with stream(served) as first:
+        teller.end(earlier)
+        first.next("flow-runs")
+        with stream(served) as second:
+            run_id = teller.begin()
+            for live in (first, second):
+                assert [run_id] == [run["id"] for run in live.next("flow-runs")]
 
 
 def test_another_workspaces_runs_are_not_told(served: Served, teller: Teller, clock: FakeClock) -> None:

@@ -138,9 +138,8 @@ def test_retention_drops_cached_results_that_have_expired(teller: Teller, clock:
 
 
 class Counting:
-    name = "counting"
-
     def __init__(self, interval_seconds: float, *, fails: bool = False):
+        self.name = "failing" if fails else "counting"
         self.interval_seconds, self.fails, self.calls = interval_seconds, fails, 0
 
     def run_once(self) -> int:
@@ -154,7 +153,13 @@ def test_each_unit_is_called_when_it_is_due_and_no_failure_stops_the_others() ->
     now = [0.0]
     often, seldom = Counting(1, fails=True), Counting(3)
     services = Services([often, seldom], clock=lambda: now[0])
+    assert [None, None] == [report.last for report in services.report()]
     for _ in range(6):
         now[0] += 1
         services.run_due()
     assert (6, 2) == (often.calls, seldom.calls)
+    counting, failing = (report.last for report in services.report())
+    assert counting is not None
+    assert failing is not None
+    assert (1, None, 0) == (counting.done, counting.error, failing.done)
+    assert "ZeroDivisionError" in (failing.error or "")

@@ -68,6 +68,30 @@ def test_an_older_database_is_migrated_and_keeps_what_it_has(url: str) -> None:
     open_next(url, Migration(NEXT, fail)).close()  # it is not run again
 
 
+def test_what_versions_four_and_five_add_is_added_to_a_database_of_version_three(url: str) -> None:
+    older = open_store(url)
+    run_id = Teller(LocalOrchestrator(older), FakeClock()).begin("etl")
+    set_version = {
+        "sqlite": "PRAGMA user_version = 3",
+        "postgresql": "UPDATE counter SET value = 3 WHERE name = 'schema_version'",
+    }
+    with older.write() as transaction:
+        for statement in (
+            "DROP TABLE run_message",
+            "ALTER TABLE worker DROP COLUMN left_at",
+            "ALTER TABLE writer DROP COLUMN environment",
+            "ALTER TABLE concurrency_slot DROP COLUMN flow_run_id",
+            set_version[older.dialect],
+        ):
+            transaction.connection.exec_driver_sql(statement)
+    older.close()
+    store = open_store(url)
+    teller = Teller(LocalOrchestrator(store), FakeClock())
+    assert teller.run(run_id).environment is None
+    assert "0.1.0" == (teller.run(teller.begin("etl")).environment or {})["penstock"]
+    store.close()
+
+
 def test_a_migration_that_fails_changes_nothing(url: str) -> None:
     open_store(url).close()
     with pytest.raises(Exception, match="nowhere"):

@@ -16,6 +16,7 @@ import pytest
 from tests.fixtures.servers import SOURCE, start_server
 from tests.system.conftest import PATIENCE_SECONDS, Ledger, until
 
+KEY = "open-sesame"
 FLOWS = '''
 """Trips of a colour of taxis, month by month."""
 import os
@@ -30,6 +31,7 @@ def note(line: str) -> None:
 
 @task
 def web_to_lake(color: str, year: int, month: int) -> int:
+    assert os.environ.get("PENSTOCK_API_KEY") != "open-sesame"
     note(f"{color} {year}-{month:02}")
     if year == 1999:
         time.sleep(3600)
@@ -122,8 +124,9 @@ def test_a_script_is_deployed_and_run_by_a_worker_in_another_process(
     home: Path, folder: Path, with_server: bool
 ) -> None:
     if with_server:
-        with start_server(home) as url:
-            tell_the_story(Place(folder, {"PENSTOCK_API_URL": f"{url}/api", "PENSTOCK_HOME": str(folder / "home")}))
+        with start_server(home, PENSTOCK_API_KEY=KEY) as url:
+            settings = {"PENSTOCK_API_URL": f"{url}/api", "PENSTOCK_API_KEY": KEY}
+            tell_the_story(Place(folder, {**settings, "PENSTOCK_HOME": str(folder / "home")}))
     else:
         tell_the_story(Place(folder, {}))
 
@@ -155,6 +158,8 @@ def tell_the_story(place: Place) -> None:
 
         worker.send_signal(signal.SIGTERM)
         assert 0 == worker.wait(PATIENCE_SECONDS)
+    (known,) = place.json("worker", "ls")
+    assert (False, True) == (known["online"], known["left_at"] is not None)
 
     place.type("deployment", "run", "monthly", "--in", "1d", "--name", "tomorrow")
     (first, *_) = place.json("flow-run", "why", "tomorrow")

@@ -1,10 +1,14 @@
 """How runs begin: cold, in a fork, in a process that runs several; always with the code as it is now."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from penstock.ports import ListLogs
+from penstock.work import ClaimedRun
+from penstock.workers.infrastructure import Handle
+from penstock.workers.process import ProcessInfrastructure
 from tests.workers.conftest import Shop
 
 pytestmark = pytest.mark.slow
@@ -15,7 +19,21 @@ COUNTING = """
     @flow
     def count(number: int):
         note(f"ran {number} in {os.getpid()}")
+        note(f"shows {os.environ.get('PENSTOCK_API_KEY')}")
 """
+
+
+class HandsTokens:
+    """As a worker behind a server with a key has it: each claimed run comes with a token."""
+
+    def __init__(self) -> None:
+        self._inner = ProcessInfrastructure()
+
+    def start(self, claimed: ClaimedRun) -> Handle:
+        return self._inner.start(replace(claimed, token=f"token of {claimed.run.id}"))
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def pids(shop: Shop, beginning: str) -> list[str]:
@@ -23,15 +41,24 @@ def pids(shop: Shop, beginning: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("job", "imports", "processes"),
-    [({"warm": False}, 3, 3), ({}, 1, 3), ({"isolation": "reuse"}, 1, 1)],
-    ids=["cold", "fork", "reuse"],
+    ("job", "imports", "processes", "shown"),
+    [
+        ({"warm": False}, 3, 3, "token of {}"),
+        ({}, 1, 3, "token of {}"),
+        ({"isolation": "reuse"}, 1, 1, "the worker's"),
+        ({"env": {"PENSTOCK_API_KEY": "its own"}}, 1, 3, "its own"),
+    ],
+    ids=["cold", "fork", "reuse", "key"],
 )
-def test_runs_begin_as_their_job_says(shop: Shop, job: dict[str, Any], imports: int, processes: int) -> None:
+def test_runs_begin_as_their_job_says_and_show_their_own_token(
+    shop: Shop, job: dict[str, Any], imports: int, processes: int, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_API_KEY", "the worker's")
     shop.write(COUNTING)
     name = shop.deploy("flows.py:count", job_variables=job)
     runs = [shop.request(name, number=number) for number in range(3)]
-    shop.work(limit=1)
+    shop.make(HandsTokens(), limit=1, once=True).run()
+    assert [f"shows {shown.format(run)}" for run in runs] == [x for x in shop.ledger.lines() if x.startswith("shows")]
     assert ["Completed"] * 3 == [shop.run(run).state.name for run in runs]
     assert [(1, "done")] * 3 == [(shop.run(run).epoch, shop.asked(run).status) for run in runs]
     assert (imports, processes) == (len(pids(shop, "imported")), len(set(pids(shop, "ran"))))

@@ -15,6 +15,7 @@ from penstock.limits import (
     GetConcurrencyLimit,
     ListConcurrencyLimits,
     ListHeldSlots,
+    ListSlotWaiters,
     RemoveConcurrencyLimit,
     ResetConcurrencyLimit,
     SetConcurrencyLimit,
@@ -63,8 +64,14 @@ def list_limits(session: Session, limit: int, everything: bool, as_json: bool) -
         session.terminal.json_list(map(_shape, listed))
     else:
         session.terminal.table(
-            [Column("Limit", give=True), Column("In use", right=True), Column("Slots", right=True), Column("Rate")],
-            ((item.name, f"{item.occupied:,}", f"{item.slots:,}", _rate(item)) for item in listed),
+            [
+                Column("Limit", give=True),
+                Column("In use", right=True),
+                Column("Slots", right=True),
+                Column("Waiting", right=True),
+                Column("Rate"),
+            ],
+            ((item.name, f"{item.occupied:,}", f"{item.slots:,}", f"{item.waiting:,}", _rate(item)) for item in listed),
             empty="There are no limits.",
         )
     say_if_cut(session, listed)
@@ -75,21 +82,27 @@ def list_limits(session: Session, limit: int, everything: bool, as_json: bool) -
 @json_option
 @pass_session
 def inspect(session: Session, name: str, as_json: bool) -> None:
-    """Say who holds a limit's slots."""
+    """Say who holds a limit's slots, and who waits for them."""
     found = session.ask(GetConcurrencyLimit(name=name))
     held = session.ask(ListHeldSlots(name=name))
+    waiters = session.ask(ListSlotWaiters(name=name))
     if as_json:
         holders = [
             {
                 "id": slot.id,
                 "occupied": slot.occupied,
                 "holder": slot.holder,
+                "flow_run_id": slot.flow_run_id,
                 "taken_at": as_iso(slot.taken_at),
                 "expires_at": as_iso(slot.expires_at),
             }
             for slot in held
         ]
-        session.terminal.json({**_shape(found), "held": holders})
+        queue = [
+            {"id": one.id, "holder": one.holder, "flow_run_id": one.flow_run_id, "since": as_iso(one.since)}
+            for one in waiters
+        ]
+        session.terminal.json({**_shape(found), "held": holders, "waiters": queue})
         return
     session.terminal.pairs(
         [
@@ -100,6 +113,8 @@ def inspect(session: Session, name: str, as_json: bool) -> None:
     )
     for slot in held:
         session.terminal.data(f"{slot.occupied:>6}  {slot.holder or '-'}, since {as_local_time(slot.taken_at)}")
+    for one in waiters:
+        session.terminal.data(f" waits  {one.holder or '-'}, since {as_local_time(one.since)}")
 
 
 @concurrency_limit.command("reset", examples=["penstock concurrency-limit reset database --yes"])
@@ -136,6 +151,7 @@ def _shape(item: ConcurrencyLimit) -> dict[str, Any]:
         "name": item.name,
         "slots": item.slots,
         "occupied": item.occupied,
+        "waiting": item.waiting,
         "decay_per_second": item.decay_per_second,
         "created_at": as_iso(item.created_at),
         "updated_at": as_iso(item.updated_at),

@@ -166,8 +166,12 @@ def _choose(
             )
         return [project.get_entry(name) for name in names]
     if everything or (len(known) == 1 and not session.terminal.is_interactive):
+        if project is None:
+            raise click.UsageError("There is no penstock.yaml here: make one with `penstock init`.")
         if not known:
-            raise click.UsageError("There is no penstock.yaml here with deployments: make one with `penstock init`.")
+            raise click.UsageError(
+                f"{project.path.name} names no deployments yet: add one to its `deployments`, or deploy PATH:FLOW with --save."
+            )
         return known
     if not session.terminal.is_interactive:
         listed = ", ".join(entry.name for entry in known) or "none"

@@ -7,13 +7,26 @@ import click
 
 from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.deployment_views import get_deployment, key_of, schedule_shape, show_schedules
+from penstock.cli.moments import parse_moment_ahead
 from penstock.cli.running import parameter_option, parameters_option, parse_parameters
 from penstock.cli.session import Session, pass_session
 from penstock.cli.text import as_local_time, find_near
 from penstock.core.errors import NotFound
-from penstock.core.schedules import to_json
+from penstock.core.schedules import from_json, to_json
+from penstock.core.ticks import ticks
 from penstock.deployments.spans import parse_schedule
-from penstock.scheduling import Deployment, RemoveSchedule, SaveSchedule, ScheduleRow, SetScheduleActive
+from penstock.scheduling import (
+    Deployment,
+    ExceptTick,
+    ListTicks,
+    RemoveSchedule,
+    SaveSchedule,
+    ScheduleRow,
+    SetScheduleActive,
+)
+
+AHEAD_US = 3_660 * 86_400_000_000
+"""So far ahead times are looked for that were skipped or moved."""
 
 
 @click.group(cls=Group)
@@ -121,6 +134,92 @@ def activate(session: Session, deployment: str, slug: str) -> None:
 def deactivate(session: Session, deployment: str, slug: str) -> None:
     """Switch a schedule off."""
     _switch(session, deployment, slug, active=False)
+
+
+@schedule.command(
+    "skip",
+    examples=[
+        "penstock deployment schedule skip parent/monthly monthly",
+        "penstock deployment schedule skip parent/monthly monthly '2026-12-01 05:00'",
+    ],
+)
+@click.argument("deployment")
+@click.argument("slug")
+@click.argument("moment", required=False)
+@pass_session
+def skip(session: Session, deployment: str, slug: str, moment: str | None) -> None:
+    """Leave one time of a schedule out: the first from MOMENT on, or its next one.
+
+    Times without an offset are in your zone. `restore` takes it back.
+    """
+    found, row = _of(session, deployment, slug)
+    tick = _tick_from(session, found, row, moment)
+    session.ask(ExceptTick(key=found.id, slug=row.slug, at=tick))
+    session.terminal.say(f"Schedule `{row.slug}` of `{key_of(found)}` skips {as_local_time(tick)}.")
+
+
+@schedule.command("move", examples=["penstock deployment schedule move parent/monthly monthly --to 'tomorrow 9am'"])
+@click.argument("deployment")
+@click.argument("slug")
+@click.argument("moment", required=False)
+@click.option("--to", "to", required=True, metavar="MOMENT", help="When it is to run instead.")
+@pass_session
+def move(session: Session, deployment: str, slug: str, moment: str | None, to: str) -> None:
+    """Run one time of a schedule earlier or later: the first from MOMENT on, or its next one.
+
+    The run's period stays what it was. `restore` takes it back.
+    """
+    found, row = _of(session, deployment, slug)
+    tick, target = _tick_from(session, found, row, moment), _moment(session, to, "--to")
+    session.ask(ExceptTick(key=found.id, slug=row.slug, at=tick, to=target))
+    session.terminal.say(
+        f"Schedule `{row.slug}` of `{key_of(found)}` runs at {as_local_time(target)} in place of {as_local_time(tick)}."
+    )
+
+
+@schedule.command("restore", examples=["penstock deployment schedule restore parent/monthly monthly"])
+@click.argument("deployment")
+@click.argument("slug")
+@pass_session
+def restore(session: Session, deployment: str, slug: str) -> None:
+    """Take back what was said of single times to come: none is skipped or moved any more."""
+    found, row = _of(session, deployment, slug)
+    times = _excepted(session, found, row)
+    for tick in times:
+        session.ask(ExceptTick(key=found.id, slug=row.slug, at=tick, restore=True))
+    which = ", ".join(as_local_time(tick) for tick in times) or "nothing was excepted"
+    session.terminal.say(f"Schedule `{row.slug}` of `{key_of(found)}` fires as it did: {which}.")
+
+
+def _of(session: Session, deployment: str, slug: str) -> tuple[Deployment, ScheduleRow]:
+    found = get_deployment(session, deployment)
+    return found, _find(found, slug)
+
+
+def _tick_from(session: Session, found: Deployment, row: ScheduleRow, moment: str | None) -> int:
+    """The schedule's first time from a moment on; from now on the first that is neither skipped nor moved."""
+    known = _excepted(session, found, row) if moment is None else ()
+    begin = session.now() if moment is None else _moment(session, moment, "MOMENT")
+    coming = ticks(from_json(row.definition), begin - 1)
+    tick = next((tick.at for tick in coming if tick.at not in known), None)
+    if tick is None:
+        raise click.UsageError(
+            f"Schedule `{row.slug}` of `{key_of(found)}` does not fire from {as_local_time(begin)} on."
+        )
+    return tick
+
+
+def _excepted(session: Session, found: Deployment, row: ScheduleRow) -> list[int]:
+    now = session.now()
+    request = ListTicks(since=now, until=now + AHEAD_US, deployment=found.id, excepted=True)
+    return [tick.fire_at for tick in session.ask(request) if tick.slug == row.slug]
+
+
+def _moment(session: Session, text: str, what: str) -> int:
+    try:
+        return parse_moment_ahead(text, now=session.now())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=what) from error
 
 
 def _switch(session: Session, deployment: str, slug: str, *, active: bool) -> None:

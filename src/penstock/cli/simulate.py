@@ -15,7 +15,7 @@ from penstock.core.schedules import from_json
 from penstock.core.simulation import Clash, Overrun, Planned, Saturation, Simulation, simulate
 from penstock.core.states import StateType
 from penstock.ports import PAGE_SIZE_MAX, FlowRun, ListFlowRuns, RunFilter
-from penstock.scheduling import Deployment, ListDeployments
+from penstock.scheduling import Deployment, ListDeployments, ListTicks
 from penstock.work import ListWorkPools
 
 DAYS_MAX = 3_660
@@ -43,15 +43,17 @@ def simulate_schedules(
 ) -> None:
     """Show what the active schedules would do.
 
-    Runs are taken to last as long as the last ones that completed. Told are runs that would overlap, pools and deployments whose
+    Times that are to be skipped are left out, those that were moved are where they are now. Runs are taken to last as long as the
+    last ones that completed. Told are runs that would overlap, pools and deployments whose
     limit would be reached, runs longer than the time to the next, and deadlines that would be missed.
     """
     chosen = [get_deployment(session, deployment)] if deployment else list(_deployments(session, work_pool))
     resting = [item for item in chosen if item.paused]
     usual = {item.id: _usual_duration(session, item) for item in chosen if item.schedules and not item.paused}
-    plans = list(_plans(session, [item for item in chosen if item.id in usual], usual))
     since = session.now()
-    made = simulate(plans, since, since + days * DAY_US)
+    until = since + days * DAY_US
+    plans = list(_plans(session, [item for item in chosen if item.id in usual], usual, since=since, until=until))
+    made = simulate(plans, since, until)
     late = [
         item
         for item in chosen
@@ -80,14 +82,18 @@ def _usual_duration(session: Session, item: Deployment) -> int | None:
     return None
 
 
-def _plans(session: Session, items: Iterable[Deployment], usual: dict[str, int | None]) -> Iterator[Planned]:
+def _plans(
+    session: Session, items: Iterable[Deployment], usual: dict[str, int | None], *, since: int, until: int
+) -> Iterator[Planned]:
     limits = {
         pool.name: pool.concurrency_limit
         for pool in session.pages(lambda cursor: ListWorkPools(cursor=cursor, limit=PAGE_SIZE_MAX))
     }
     for item in items:
+        ticks = session.ask(ListTicks(since=since, until=until, deployment=item.id, excepted=True))
         for row in item.schedules:
             if row.active:
+                mine = [tick for tick in ticks if tick.slug == row.slug]
                 yield Planned(
                     deployment=key_of(item),
                     schedule=from_json(row.definition),
@@ -95,6 +101,7 @@ def _plans(session: Session, items: Iterable[Deployment], usual: dict[str, int |
                     deployment_limit=item.spec.concurrency_limit,
                     pool=item.spec.work_pool,
                     pool_limit=limits.get(item.spec.work_pool or ""),
+                    excepted={tick.fire_at: None if tick.skipped else tick.at for tick in mine},
                 )
 
 
@@ -127,6 +134,9 @@ def _show(session: Session, made: Simulation, plans: list[Planned], late: list[D
     if not plans:
         return
     until = as_local_time(made.until)
+    skipped = [(plan.deployment, at) for plan, at in _skipped(plans)]
+    for deployment, at in skipped[:SHOWN_MAX]:
+        terminal.say(f"{as_local_time(at)}  {deployment} is skipped.")
     terminal.say(f"{as_count(len(made.runs), 'run')} until {until}{', where it was cut' if made.cut else ''}.")
     problems = [
         *map(_say_clash, made.overlaps),
@@ -142,6 +152,11 @@ def _show(session: Session, made: Simulation, plans: list[Planned], late: list[D
         terminal.say(f"... and {len(problems) - SHOWN_MAX:,} more: --json has all.")
     if not problems:
         terminal.data("Nothing overlaps, no limit is reached.", colour="green")
+
+
+def _skipped(plans: list[Planned]) -> list[tuple[Planned, int]]:
+    found = [(plan, at) for plan in plans for at, to in plan.excepted.items() if to is None]
+    return sorted(found, key=lambda pair: pair[1])
 
 
 def _say_clash(clash: Clash) -> str:
@@ -180,6 +195,10 @@ def _shape(made: Simulation, plans: list[Planned], late: list[Deployment]) -> di
                 "expected_end_at": as_iso(run.ends_at),
             }
             for run in made.runs
+        ],
+        "skipped": [
+            {"deployment": plan.deployment, "slug": plan.schedule.slug, "at": as_iso(at)}
+            for plan, at in _skipped(plans)
         ],
         "overlaps": [
             {"deployment": clash.run.deployment, "at": as_iso(clash.run.tick.at), "running": clash.running}

@@ -222,9 +222,9 @@ def default_template(session: Session, type_: str, output: Path | None) -> None:
     if template is None:
         raise click.UsageError(f"Pools of type {type_} have no template of their own.")
     if output is None:
-        session.terminal.json(template)
+        session.terminal.json(dict(template))
     else:
-        write_output(session.terminal, (as_json(template) + "\n").encode(), output)
+        write_output(session.terminal, (as_json(dict(template)) + "\n").encode(), output)
 
 
 def read_template(path: Path | None) -> Mapping[str, Any] | None:

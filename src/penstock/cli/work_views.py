@@ -56,6 +56,7 @@ def worker_shape(worker: Worker) -> Shape:
         "started_at": as_iso(worker.started_at),
         "seen_at": as_iso(worker.seen_at),
         "online": worker.online,
+        "left_at": as_iso(worker.left_at),
     }
 
 
@@ -139,7 +140,7 @@ def show_workers(terminal: Terminal, workers: Iterable[Worker], *, empty: str) -
             (
                 worker.name,
                 worker.work_pool or "served",
-                Cell("online", "green") if worker.online else Cell("offline", "yellow"),
+                _worker_state(worker),
                 f"{worker.running:,}" + (f" of {worker.limit:,}" if worker.limit is not None else ""),
                 ", ".join(worker.queues) or "all",
                 worker.host,
@@ -150,6 +151,12 @@ def show_workers(terminal: Terminal, workers: Iterable[Worker], *, empty: str) -
         ),
         empty=empty,
     )
+
+
+def _worker_state(worker: Worker) -> Cell:
+    if worker.online:
+        return Cell("online", "green")
+    return Cell("offline", "yellow") if worker.left_at is None else Cell("stopped")
 
 
 def _state(*, paused: bool) -> Cell:

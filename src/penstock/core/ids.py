@@ -15,6 +15,8 @@ TaskId = NewType("TaskId", str)
 WriterId = NewType("WriterId", str)
 """A process that keeps a journal."""
 ArtifactId = NewType("ArtifactId", str)
+MessageId = NewType("MessageId", str)
+"""What was sent to a run: of the run that sent it, the value and how often it did, so that no attempt sends it twice."""
 
 ID_HEX_LENGTH = 32
 TIME_HEX_LENGTH = 12

@@ -26,6 +26,11 @@ VARIABLES: Mapping[str, Any] = MappingProxyType(
             {"enum": ["Always", "IfNotPresent", "Never"]},
             default="IfNotPresent",
         ),
+        "cluster_config": _is(
+            "Cluster",
+            "Name of the KubernetesClusterConfig block that says which; the worker's own configuration if none is named.",
+            {"type": "string", "minLength": 1},
+        ),
         "namespace": _is(
             "Namespace", "Where the job is made; where the worker makes them if none is said.", {"type": "string"}
         ),
@@ -116,6 +121,7 @@ KUBERNETES: Mapping[str, Any] = MappingProxyType(
     {
         "job_configuration": {
             "job_manifest": _MANIFEST,
+            "cluster_config": "{{ cluster_config }}",
             "pod_watch_timeout_seconds": "{{ pod_watch_timeout_seconds }}",
             "stream_output": "{{ stream_output }}",
         },

@@ -3,7 +3,7 @@
     state:failed flow:web-to-* tag:nightly started>-2h param.year=2020 "slow disk"
 
 Terms stand beside each other and must all hold; `-` before one negates it; `a,b` after a colon means either. What has no
-field is looked for in names and parameters. Parsing knows no clock: times are absolute, or so long before now.
+field is looked for in names and parameters. `sort:oldest` turns a list round. Parsing knows no clock: times are absolute, or so long before now.
 """
 
 import re
@@ -49,6 +49,7 @@ class Field(StrEnum):
     HOST = "host"
     VERSION = "version"
     IS = "is"
+    SORT = "sort"
 
 
 FIELDS: Mapping[str, Field] = MappingProxyType({field.value: field for field in Field if field is not Field.TEXT})
@@ -58,6 +59,8 @@ MEASURED = frozenset({Field.STARTED, Field.ENDED, Field.DURATION})
 """Fields that take comparisons."""
 KINDS = ("subflow", "top-level", "ended", "open")
 """What `is:` knows."""
+ORDERS = ("newest", "oldest")
+"""What `sort:` knows: which start comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ def _make(found: "re.Match[str]", text: str) -> Term:
         values = tuple(_state(value, found[0].strip()) for value in values)
     if field is Field.IS and not set(values) <= set(KINDS):
         raise SearchInvalid(found[0].strip(), f"`is:` knows {', '.join(KINDS)}")
+    if field is Field.SORT and (values[0] not in ORDERS or len(values) > 1 or negated or operator == "!="):
+        raise SearchInvalid(found[0].strip(), f"`sort:` knows {', '.join(ORDERS)}")
     return Term(field, ":", values, negated != (operator == "!="))
 
 
@@ -248,3 +253,12 @@ def quote_value(value: str) -> str:
 def texts_of(terms: Sequence[Term]) -> tuple[str, ...]:
     """The words without a field."""
     return tuple(term.values[0] for term in terms if term.field is Field.TEXT and not term.negated)
+
+
+def is_oldest_first(terms: Sequence[Term]) -> bool:
+    """Whether the oldest start comes first; the last word on it counts.
+
+    >>> is_oldest_first(parse_search("state:failed sort:oldest"))
+    True
+    """
+    return [term.values[0] for term in terms if term.field is Field.SORT][-1:] == ["oldest"]

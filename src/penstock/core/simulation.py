@@ -5,8 +5,8 @@ once; what waits, is skipped or is cancelled by policies is not played through, 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import islice, takewhile
 
@@ -27,11 +27,13 @@ class Planned:
     deployment_limit: int | None = None
     pool: str | None = None
     pool_limit: int | None = None
+    excepted: Mapping[int, int | None] = field(default_factory=dict)
+    """Ticks that do not fire at their time, and to which time each was moved; to none if it is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRun:
-    """A run that would start; `ends_at` if its duration is known."""
+    """A run that would start at `tick.at`, to which its tick may have been moved; `ends_at` if its duration is known."""
 
     planned: Planned
     tick: Tick
@@ -120,8 +122,22 @@ def simulate(plans: Iterable[Planned], since: int, until: int) -> Simulation:
 
 
 def _runs(plan: Planned, since: int, until: int) -> Iterator[SimulatedRun]:
-    for tick in takewhile(lambda tick: tick.at < until, ticks(plan.schedule, since - 1)):
+    regular = takewhile(lambda tick: tick.at < until, ticks(plan.schedule, since - 1))
+    for tick in merge((tick for tick in regular if tick.at not in plan.excepted), _moved(plan, since, until), key=_at):
         yield SimulatedRun(plan, tick, None if plan.expected_us is None else tick.at + plan.expected_us)
+
+
+def _moved(plan: Planned, since: int, until: int) -> list[Tick]:
+    found = []
+    for fire_at, to in plan.excepted.items():
+        tick = next_tick(plan.schedule, fire_at - 1)
+        if tick is not None and to is not None and since <= to < until:
+            found.append(replace(tick, at=to))
+    return sorted(found, key=_at)
+
+
+def _at(tick: Tick) -> int:
+    return tick.at
 
 
 def _clashes(runs: Sequence[SimulatedRun]) -> Iterator[Clash]:

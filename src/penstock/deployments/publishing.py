@@ -8,14 +8,13 @@ from typing import Any
 from penstock.deployments.deployment import Deployment
 from penstock.deployments.errors import NotDeployable
 from penstock.deployments.images import AUTO, code_folder, split_name, tag_of_now
+from penstock.deployments.pools import check_image
 from penstock.deployments.steps import Place, run_steps
 from penstock.ports import Principal
 from penstock.scheduling import DeploymentSpec
 from penstock.sdk import wiring
 from penstock.settings import load_settings
 from penstock.work import GetWorkPool
-
-IMAGE_POOLS = ("docker", "kubernetes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def deploy(
     """Deploy flows to a work pool; answers the deployments' ids.
 
     An `image` is built of the working folder and pushed, unless told otherwise, once for all of them. Raises `NotFound` for
-    an unknown pool, `NotDeployable` where the pool's workers could not find the code, `StepFailed`.
+    an unknown pool, `NotDeployable` where the pool's workers would find no image, `StepFailed`.
     """
     if not deployments:
         raise NotDeployable("There is nothing to deploy: give what `flow.to_deployment(...)` makes.")
@@ -55,8 +54,8 @@ def deploy(
         if pool not in pools:
             pools[pool] = orchestrator.ask(GetWorkPool(name=pool), principal)
         each.spec = replace(each.spec, work_pool=pool)
-        if image is None and not each.spec.pull_steps and pools[pool].type in IMAGE_POOLS:
-            _check_image(each, pool, pools[pool].type)
+        if image is None:
+            check_image(each.key, each.spec, pools[pool])
     if image is not None:
         reference, folder = make_image(image, build=build, push=push)
         for each in deployments:
@@ -91,11 +90,3 @@ def within_image(spec: DeploymentSpec, image: str, folder: str) -> DeploymentSpe
     """A version whose code lies within an image; what fetches its code is left to do so."""
     path = spec.path if spec.pull_steps else folder
     return replace(spec, path=path, job_variables={**spec.job_variables, "image": image})
-
-
-def _check_image(deployment: Deployment, pool: str, type_: str) -> None:
-    if "image" not in deployment.spec.job_variables:
-        raise NotDeployable(
-            f"Work pool `{pool}` is of type {type_}, whose runs do not see this folder. Give `image` to have one built with the "
-            f"code in it, or load the flow with `flow.from_source(...)` to have the code fetched."
-        )

@@ -13,12 +13,15 @@ from penstock.deployments.deployment import Deployment
 from penstock.deployments.errors import NotDeployable
 from penstock.deployments.loading import CACHE_FOLDER, find_entrypoint
 from penstock.deployments.placeholders import fill
+from penstock.deployments.pools import check_image
 from penstock.deployments.project import Entry
 from penstock.deployments.resolving import resolve_all
 from penstock.deployments.steps import Outputs, Place, check_steps, look_up, run_steps
+from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
 from penstock.sdk.loading import load_flow
 from penstock.settings import load_settings
+from penstock.work import GetWorkPool, WorkPool
 
 Tell = Callable[[str], None]
 
@@ -34,8 +37,8 @@ class Release:
     _outputs: dict[str, Outputs] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Load the flows, and refuse what cannot be deployed. Raises `NotDeployable`, `CodeUnavailable`, `StepFailed`, and
-        whatever the user's file raises."""
+        """Load the flows, and refuse what cannot be deployed. Raises `NotDeployable`, `CodeUnavailable`, `StepFailed`, `NotFound`
+        for an unknown pool, and whatever the user's file raises."""
         if str(self.folder) not in sys.path:
             sys.path.insert(0, str(self.folder))
         for entry in self.entries:
@@ -47,7 +50,10 @@ class Release:
                 raise NotDeployable(f"Deployment `{entry.name}` names no work pool: say `--pool`, or `work_pool.name`.")
             flow = load_flow(find_entrypoint(self.folder, entry.entrypoint))
             self.flows.append(flow)
-            deployment_of_entry(flow, entry, self.folder, job_variables=entry.job_variables)
+            made = deployment_of_entry(flow, entry, self.folder, job_variables=entry.job_variables)
+            told = check_image(made.key, made.spec, get_pool(entry.work_pool))
+            if told is not None:
+                self.tell(told)
 
     def build(self) -> None:
         """Do the build and push steps; those that several deployments share are done once."""
@@ -75,6 +81,12 @@ class Release:
             self.tell(
                 f"Warning: {self.folder} has changes that are not committed, and runs of {made.key} fetch their code from git."
             )
+
+
+def get_pool(name: str) -> WorkPool:
+    """A pool. Raises `NotFound`."""
+    settings = load_settings()
+    return wiring.open_orchestrator(settings).ask(GetWorkPool(name=name), wiring.principal_of(settings))
 
 
 def _digest(steps: Sequence[Mapping[str, Any]]) -> str:

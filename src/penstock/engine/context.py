@@ -3,7 +3,8 @@
 Contexts travel with `contextvars`, so that threads of a run and coroutines each see their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,17 @@ current_flow_run: ContextVar["FlowRunContext | None"] = ContextVar("penstock_flo
 current_task_run: ContextVar["TaskRunContext | None"] = ContextVar("penstock_task_run", default=None)
 current_transaction: ContextVar[Any] = ContextVar("penstock_transaction", default=None)
 current_tags: ContextVar[frozenset[str]] = ContextVar("penstock_tags", default=frozenset())
+
+
+@contextmanager
+def within(run: "FlowRunContext", call: "TaskRunContext | None" = None) -> Iterator[None]:
+    """Let a user's function that belongs to a run, but is not its body, know where it is."""
+    tokens = current_flow_run.set(run), current_task_run.set(call)
+    try:
+        yield
+    finally:
+        current_flow_run.reset(tokens[0])
+        current_task_run.reset(tokens[1])
 
 
 class Place:
@@ -77,4 +89,5 @@ __all__ = [
     "current_transaction",
     "find_place",
     "get_place",
+    "within",
 ]

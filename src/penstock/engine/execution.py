@@ -114,7 +114,7 @@ def give_up(run: FlowRunContext, *, within: TaskCall | None = None) -> None:
             state = _given_up(run)
             if not future.claim() and not future.done():
                 finish(call, state)
-            state.run_id, state.run_name = call.id, call.display_name
+            state.run_id, state.run_name = call.id, call.name
             future.settle(state)
             run.outstanding.discard(future)
     for call in _calls_in(run, within):
@@ -149,7 +149,7 @@ def interrupted_state(call: TaskCall, error: BaseException) -> State:
     state = State(
         type_, message=describe_error(error), data=error, reason=Reason.CANCEL_REQUESTED if cancelled else Reason.RAISED
     )
-    state.run_id, state.run_name = call.id, call.display_name
+    state.run_id, state.run_name = call.id, call.name
     return state
 
 

@@ -50,8 +50,8 @@ class Future(Generic[T]):
             return self._state
         call = self.call
         if call.started_at is not None:
-            return State(StateType.RUNNING, run_id=call.id, run_name=call.display_name, timestamp=call.started_at)
-        return State(StateType.PENDING, run_id=call.id, run_name=call.display_name, timestamp=call.created_at)
+            return State(StateType.RUNNING, run_id=call.id, run_name=call.name, timestamp=call.started_at)
+        return State(StateType.PENDING, run_id=call.id, run_name=call.name, timestamp=call.created_at)
 
     def done(self) -> bool:
         """Whether the task run has ended."""
@@ -69,9 +69,7 @@ class Future(Generic[T]):
             _wait_for(self, timeout)
         state = self._state
         if state is None:
-            raise UnfinishedRun(
-                f"Task run `{self.call.display_name}` has not ended within {timeout:g} seconds. It goes on."
-            )
+            raise UnfinishedRun(f"Task run `{self.call.name}` has not ended within {timeout:g} seconds. It goes on.")
         return state.result(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]  # T, by the task's type
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
@@ -129,7 +127,7 @@ class Future(Generic[T]):
         return True
 
     def __repr__(self) -> str:
-        return f"<Future {self.call.display_name} {self.state.name}>"
+        return f"<Future {self.call.name} {self.state.name}>"
 
 
 TaskFuture = Future[Any]
@@ -225,7 +223,7 @@ def _wait_for(future: TaskFuture, timeout: float | None) -> None:
         return
     if future.call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and hasattr(current_thread(), "penstock_slots"):
         raise UnfinishedRun(
-            f"Task run `{future.call.display_name}` can never end while a coroutine waits for it without `await`: "
+            f"Task run `{future.call.name}` can never end while a coroutine waits for it without `await`: "
             "both need the same loop. Write `await future`."
         )
     gate = Lock()

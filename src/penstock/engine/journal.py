@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -218,6 +219,7 @@ class Journal:
             boot_id=boot_id(),
             pid=os.getpid(),
             lease_seconds=self._lease_seconds,
+            environment=environment(),
         )
 
     def _append_header(self, target: str) -> None:
@@ -404,6 +406,17 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+def environment() -> dict[str, str]:
+    """What this process runs on: what differs between a run that went well and one that did not may be here."""
+    system = os.uname()
+    return {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "penstock": sys.modules["penstock"].__version__,  # by its name: the package's own module imports upper floors
+        "platform": f"{system.sysname} {system.release} {system.machine}",
+        "prefix": sys.prefix,
+    }
 
 
 def json_fragment(value: Any) -> str:

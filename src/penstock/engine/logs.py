@@ -28,7 +28,7 @@ def emit(
     services = run.services
     if level < LEVELS[services.settings.log_level]:
         return
-    who = f"Flow run '{run.name}'" if call is None else f"Task run '{call.display_name}'"
+    who = f"Flow run '{run.name}'" if call is None else f"Task run '{call.name}'"
     at = services.clock.now_us() if at_us is None else at_us
     if shown:
         services.console.line(level, who, message, at_us=at)

@@ -87,7 +87,7 @@ class Child:
                     return _read_state(call, content[0])
         except (EOFError, OSError):
             raise RunCrashed(
-                f"The process of task run `{call.display_name}` ended without a word ({self._explain()})."
+                f"The process of task run `{call.name}` ended without a word ({self._explain()})."
             ) from None
         except BaseException:
             self.kill()  # it goes on with this call, and its next words would be taken for those of another
@@ -97,7 +97,7 @@ class Child:
         """Wait in short turns: the end of the process tells nobody if one that it forked lives on with its pipe."""
         while not self._pipe.poll(LOOK_SECONDS):
             if call.run.cancelled.is_set():
-                raise RunCancelled(f"Task run `{call.display_name}` was cancelled, and its process ended.")
+                raise RunCancelled(f"Task run `{call.name}` was cancelled, and its process ended.")
             if not self.alive and not self._pipe.poll(0):
                 raise EOFError
 
@@ -153,7 +153,7 @@ def pack_call(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any], *, 
             run.log_prints,
         ),
         "call": (call.task, call.task_id, call.id, call.ordinal, call.tags, call.created_at, call.exact),
-        "seen": (call.name, call.upstream, call.attempt, call.started_at, call.attempts),
+        "seen": (call.given_name, call.upstream, call.attempt, call.started_at, call.attempts),
         "parent": None
         if call.parent is None
         else (call.parent.task, call.parent.task_id, call.parent.id, call.parent.ordinal),
@@ -165,7 +165,7 @@ def pack_call(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any], *, 
         return cloudpickle.dumps(content, protocol=5)  # type: ignore[no-any-return]  # bytes, untyped
     except Exception as error:
         raise InvalidDefinition(
-            f"Task run `{call.display_name}` cannot be sent to another process: {error}. Pass plain data, or use a ThreadPoolTaskRunner."
+            f"Task run `{call.name}` cannot be sent to another process: {error}. Pass plain data, or use a ThreadPoolTaskRunner."
         ) from error
 
 
@@ -230,7 +230,7 @@ def _learn_attempt(call: "TaskCall", last_seen: str | None) -> None:
         call.attempt, call.started_at = call.attempt + 1, call.run.services.clock.now_us()
         return
     seen = TaskSeen._make(json.loads(f"[{last_seen}]"))
-    call.name, call.attempt, call.started_at = seen.name, seen.attempt, seen.started_at
+    call.given_name, call.attempt, call.started_at = seen.name, seen.attempt, seen.started_at
     call.attempts = None if seen.attempts is None else [list(attempt) for attempt in seen.attempts]
 
 
@@ -253,7 +253,7 @@ def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any
         if call.run.cancelled.is_set():
             raise RunCancelled(str(error)) from None
         if expired.is_set() and seconds is not None:
-            raise timed_out(f"Task run `{call.display_name}`", seconds, owner=call.id) from None
+            raise timed_out(f"Task run `{call.name}`", seconds, owner=call.id) from None
         raise
     except (Interrupted, KeyboardInterrupt):
         child.kill()
@@ -266,9 +266,7 @@ def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any
 
 def _read_state(call: "TaskCall", content: bytes) -> State:
     type_, name, message, reason, reference, kind, value = pickle.loads(content)
-    state = State(
-        type_, name, message, reason=reason, run_id=call.id, run_name=call.display_name, result_reference=reference
-    )
+    state = State(type_, name, message, reason=reason, run_id=call.id, run_name=call.name, result_reference=reference)
     if kind == "inline":
         state._data = pickle.loads(value)
     elif reference is not None:

@@ -255,7 +255,7 @@ class TaskCall:
         "id",
         "ordinal",
         "parent",
-        "name",
+        "given_name",
         "tags",
         "wait_for",
         "upstream",
@@ -289,7 +289,7 @@ class TaskCall:
         self.run, self.task, self.task_id, self.args, self.kwargs, self.exact = run, task, task_id, args, kwargs, exact
         self.id, self.ordinal, self.parent, self.tags = id, ordinal, parent, tags
         self.wait_for, self.created_at = wait_for, created_at
-        self.name: str | None = None
+        self.given_name: str | None = None
         self.upstream: list[str] | None = None
         self.prefix: str | None = None
         self.attempt = 0
@@ -302,9 +302,19 @@ class TaskCall:
         """The record of its end; what is said after it is refused, be it a thread that was given up on."""
 
     @property
-    def display_name(self) -> str:
-        """The run's name for people."""
-        return self.name if self.name is not None else f"{self.task.name}-{self.ordinal}"
+    def name(self) -> str:
+        """The run's name: the one that it was given, or its task's with its number."""
+        return self.given_name if self.given_name is not None else f"{self.task.name}-{self.ordinal}"
+
+    @property
+    def flow_run_id(self) -> str:
+        """The id of the flow run that it belongs to."""
+        return self.run.id
+
+    @property
+    def run_count(self) -> int:
+        """How often it was tried, this time included."""
+        return self.attempt
 
     def place(self) -> Place:
         """The run as lake and blocks see it."""
@@ -394,13 +404,13 @@ class TaskCall:
     def _write_prefix(self) -> str:
         self.run.going_on.add(self)
         parent = "null" if self.parent is None else f'"{self.parent.id}"'
-        name = "null" if self.name is None else json_fragment(self.name)
+        name = "null" if self.given_name is None else json_fragment(self.given_name)
         tags = "null" if self.tags == self.task.tags else json_fragment(sorted(self.tags))
         upstream = "null" if not self.upstream else json_fragment(self.upstream)
         return f'{self.run.prefix}"{self.id}","{self.task_id}",{parent},{self.ordinal},{name},{tags},{upstream},{self.created_at},'
 
     def __repr__(self) -> str:
-        return f"<TaskCall {self.display_name} of {self.run.name}>"
+        return f"<TaskCall {self.name} of {self.run.name}>"
 
 
 TaskRunContext = TaskCall

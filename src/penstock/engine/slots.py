@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from penstock.core.errors import PenstockError, StoreUnavailable
-from penstock.core.ids import time_ordered_id
+from penstock.core.ids import RunId, time_ordered_id
 from penstock.core.states import Reason, RunState, StateType
 from penstock.engine.programs import Block, Program, Sleep
 from penstock.engine.runs import FlowRunContext, TaskCall
@@ -121,7 +121,7 @@ def take_task_slots(call: TaskCall) -> Program[Held | None]:
     names = [name for name in (f"task:{call.task.name}", *(f"tag:{tag}" for tag in sorted(call.tags))) if name in known]
     if not names:
         return None
-    return (yield from _take(call.run, names, f"task run {call.display_name} of {call.run.name}", call))
+    return (yield from _take(call.run, names, f"task run {call.name} of {call.run.name}", call))
 
 
 def take_flow_slots(run: FlowRunContext) -> Program[Held | None]:
@@ -140,7 +140,9 @@ def _take(run: FlowRunContext, names: list[str], holder: str, call: TaskCall | N
 
     services = run.services
     identifier = time_ordered_id(services.clock.now_us(), services.entropy(10))
-    request = AcquireSlots(id=identifier, names=names, lease_seconds=LEASE_SECONDS, holder=holder)
+    request = AcquireSlots(
+        id=identifier, names=names, lease_seconds=LEASE_SECONDS, holder=holder, flow_run_id=RunId(run.id)
+    )
     waited = False
     while True:
         answer = yield Block(lambda: _ask(services.orchestrator, request, services.principal))

@@ -15,7 +15,7 @@ from penstock.core.states import FINAL_TYPES, Reason, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.bindings import bind_arguments, format_name
 from penstock.engine.caching import cache_key_of
-from penstock.engine.context import current_transaction
+from penstock.engine.context import current_transaction, within
 from penstock.engine.futures import is_future
 from penstock.engine.hooks import call_hooks
 from penstock.engine.inputs import dependencies_of, ids_of, is_plain, resolve, upstreams_of
@@ -77,9 +77,7 @@ def recall(call: TaskCall) -> State | None:
         emit(run, call, WARNING, "Its recorded result is missing or does not match its checksum, so it runs again.")
         run.rerun.add(call.id)
         return None
-    run.services.console.flood_line(
-        INFO, f"Task run '{call.display_name}'", "Recalled from an earlier attempt of this run"
-    )
+    run.services.console.flood_line(INFO, f"Task run '{call.name}'", "Recalled from an earlier attempt of this run")
     results = results_of(call)
     load = None if reference is None else (lambda: load_result(results, reference))
     return State(
@@ -87,7 +85,7 @@ def recall(call: TaskCall) -> State | None:
         known.state_name,
         known.message,
         run_id=call.id,
-        run_name=call.display_name,
+        run_name=call.name,
         result_reference=reference,
         load=load,
     )
@@ -160,14 +158,17 @@ def prepare(call: TaskCall, args: Sequence[Any], kwargs: dict[str, Any]) -> Prog
 
     A user's template or function that fails here fails the task run, as it would inside the task.
     """
-    task = call.task
+    task, key = call.task, None
+    is_cached = task.cache_key_fn is not None or bool(task.cache_policy.parts)
+    if task.task_run_name is None and not is_cached:
+        return None, None
     try:
-        if task.task_run_name is not None:
+        with within(call.run, call):
             inputs = inputs_of(call, args, kwargs)
-            call.name = format_name(task.task_run_name, inputs, what=f"task_run_name of `{task.name}`")
-        key = None
-        if task.cache_key_fn is not None or task.cache_policy.parts:
-            key = cache_key_of(call, inputs_of(call, args, kwargs))
+            if task.task_run_name is not None:
+                call.given_name = format_name(task.task_run_name, inputs, what=f"task_run_name of `{task.name}`")
+            if is_cached:
+                key = cache_key_of(call, inputs)
         return (None if key is None else (yield from find_cached(call, key))), key
     except JournalError:
         raise
@@ -350,7 +351,7 @@ def finish(call: TaskCall, state: State, *, cache_key: str | None = None) -> Sta
         call.repeat_last_words()
         return state
     now = call.run.services.clock.now_us()
-    state.run_id, state.run_name, state.timestamp = call.id, call.display_name, now
+    state.run_id, state.run_name, state.timestamp = call.id, call.name, now
     if cache_key is None and state.reason is None and state.message is None:
         first = call.seen(state.type.value, state.name, ended_at=now, result=state.result_reference)
     else:

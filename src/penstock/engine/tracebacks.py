@@ -4,20 +4,30 @@ from pathlib import Path
 from traceback import StackSummary, TracebackException
 from types import TracebackType
 
+from penstock.core.errors import PenstockError
+
 PACKAGE = str(Path(__file__).parents[1])
 FRAMES_MAX = 50
 
 _OURS = tuple(str(Path(PACKAGE) / floor) for floor in ("engine", "sdk", "results", "orchestrator", "store"))
 
 
-def trim(error: BaseException) -> BaseException:
-    """Cut the engine's own frames off the front of an error's traceback; what the user's code called stays whole."""
+def trim(error: BaseException) -> None:
+    """Cut the engine's own frames out of an error's traceback, but for those that the user's code called last."""
+    frames: list[TracebackType] = []
     traceback = error.__traceback__
-    while traceback is not None and _is_ours(traceback):
+    while traceback is not None:
+        frames.append(traceback)
         traceback = traceback.tb_next
-    if traceback is not None:
+    while frames and _is_ours(frames[-1]):
+        traceback = frames.pop()
+    if frames:
+        for frame in reversed(frames):
+            if not _is_ours(frame):
+                frame.tb_next, traceback = traceback, frame
         error.__traceback__ = traceback
-    return error
+    elif isinstance(error, PenstockError):
+        error.__traceback__ = None  # its message says all
 
 
 def as_text(error: BaseException) -> str:

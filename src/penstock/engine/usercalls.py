@@ -55,7 +55,7 @@ class CallTaskWithin(CallTask):
                 return _call_isolated(call, self.args, self.kwargs)
             if call.task.timeout_seconds is not None:
                 return call_within(
-                    call.task.timeout_seconds, super().perform, what=f"Task run `{call.display_name}`", owner=call.id
+                    call.task.timeout_seconds, super().perform, what=f"Task run `{call.name}`", owner=call.id
                 )
             return super().perform()
 
@@ -70,7 +70,7 @@ class CallTaskWithin(CallTask):
                 return self.perform()
             if call.task.timeout_seconds is not None:
                 return await await_within(
-                    call.task.timeout_seconds, inner, what=f"Task run `{call.display_name}`", owner=call.id
+                    call.task.timeout_seconds, inner, what=f"Task run `{call.name}`", owner=call.id
                 )
             return await inner()
 
@@ -138,7 +138,7 @@ class NextItem:
     def __init__(self, run: "FlowRunContext", call: "TaskCall | None", items: Any):
         self.run, self.call, self.items = run, call, items
         self.left_seconds = run.flow.timeout_seconds if call is None else call.task.timeout_seconds
-        self.what = f"Flow run `{run.name}`" if call is None else f"Task run `{call.display_name}`"
+        self.what = f"Flow run `{run.name}`" if call is None else f"Task run `{call.name}`"
         self.owner: str = run.id if call is None else call.id
 
     def perform(self) -> tuple[bool, Any]:

@@ -14,6 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from penstock.engine.context import find_place
 from penstock.lake.conforming import ConformedRows
 from penstock.lake.errors import DatasetNameInvalid, LakeError, SchemaConflict
+from penstock.lake.history import list_commits
 from penstock.lake.incoming import column_fits
 from penstock.lake.locations import Target, nearest_dataset
 from penstock.lake.options import Options
@@ -163,12 +164,12 @@ def _properties(signature: Signature, *, after: int, retries: int | None = None)
     )
 
 
-def find_committed(table: DeltaTable, key: str) -> dict[str, Any] | None:
+def find_committed(target: Target, table: DeltaTable, key: str) -> dict[str, Any] | None:
     """Return the commit that a write key became, if it did. Raises `LakeError` if only that much is known."""
     lowest = table.transaction_version(TRANSACTION_PREFIX + key)
     if lowest is None:
         return None
-    for commit in table.history(table.version() - lowest + 1):
+    for commit in list_commits(target, table, table.version() - lowest + 1):
         if Signature.key_of(commit) == key:
             return commit
     raise LakeError(f"{table.table_uri} has a write of key {key}, but its history does not say as which version.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core.errors import MissingExtra
 from penstock.lake.errors import DatasetNameInvalid
+from penstock.lake.forks import begin_use
 from penstock.lake.locations import (
     LISTED_MAX,
     Target,
@@ -100,7 +101,7 @@ class Dataset:
         got in first too often, `LakeUnavailable` for storage that is full, refused or out of reach. Nothing is written
         then.
         """
-        _need_libraries()
+        _use_libraries()
         from penstock.lake.writing import write  # lazy: deltalake and pyarrow, 150 ms
 
         options = Options(
@@ -126,7 +127,7 @@ class Dataset:
         `filter` is a mapping of columns to values, SQL for a WHERE, or an Arrow expression. The order of rows is not
         kept. Raises `DatasetMissing`, `VersionMissing`.
         """
-        _need_libraries()
+        _use_libraries()
         from penstock.lake import reading  # lazy: deltalake and pyarrow, 150 ms
 
         target = self._target()
@@ -142,7 +143,7 @@ class Dataset:
         filter: "Filter | None" = None,
     ) -> "pa.RecordBatchReader":
         """Read like `read`, but batch by batch, for what does not fit into memory."""
-        _need_libraries()
+        _use_libraries()
         from penstock.lake import reading  # lazy: deltalake and pyarrow, 150 ms
 
         target = self._target()
@@ -164,7 +165,7 @@ class Dataset:
 
     def history(self, limit: int | None = None) -> list[Version]:
         """Describe the versions, newest first, each with the run and the code that wrote it."""
-        _need_libraries()
+        _use_libraries()
         from penstock.lake import reading  # lazy: deltalake and pyarrow, 150 ms
 
         target = self._target()
@@ -172,7 +173,7 @@ class Dataset:
 
     def schema(self, version: int | None = None) -> "pa.Schema":
         """The columns and their types."""
-        _need_libraries()
+        _use_libraries()
         from penstock.lake import reading  # lazy: deltalake and pyarrow, 150 ms
 
         target = self._target()
@@ -181,7 +182,7 @@ class Dataset:
     @property
     def version(self) -> int:
         """The number of the newest version."""
-        _need_libraries()
+        _use_libraries()
         from penstock.lake import reading  # lazy: deltalake and pyarrow, 150 ms
 
         target = self._target()
@@ -194,7 +195,7 @@ class Dataset:
 
     def exists(self) -> bool:
         """Whether anything was ever written."""
-        _need_libraries()
+        _use_libraries()
         from penstock.lake.tables import find_table  # lazy: deltalake and pyarrow, 150 ms
 
         return find_table(self._target()) is not None
@@ -233,7 +234,8 @@ def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
-def _need_libraries() -> None:
+def _use_libraries() -> None:
     for library in LIBRARIES:
         if find_spec(library) is None:
             raise MissingExtra("The lake", extra="lake", because=f"{library} is not installed")
+    begin_use()

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from penstock.lake.errors import DatasetNameInvalid
+from penstock.lake.forks import begin_use
 
 NAME_CHARACTERS_MAX = 200
 LISTED_MAX = 10_000
@@ -141,6 +142,7 @@ def _list_remote(lake_path: str, storage_options: Mapping[str, str] | None) -> I
     from obstore import list_with_delimiter  # lazy: obstore, 20 ms
     from obstore.store import from_url  # lazy: obstore, 20 ms
 
+    begin_use()
     options: dict[str, Any] = dict(storage_options or {})  # Any: they differ by store
     if "true" in (options.pop("aws_allow_http", None), options.pop("allow_http", None)):
         options["client_options"] = {"allow_http": True}  # where Delta's name for it is another one

@@ -11,11 +11,12 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from penstock.lake.errors import DatasetMissing, LakeError
+from penstock.lake.history import list_commits, load_version
 from penstock.lake.locations import Target, is_remote, list_names
 from penstock.lake.predicates import check_where, sql_connection, sql_error, to_expression
 from penstock.lake.runs import current_settings, record_use
 from penstock.lake.schemas import schema_digest
-from penstock.lake.tables import arrow_schema, find_table, load_version
+from penstock.lake.tables import arrow_schema, find_table
 from penstock.lake.versions import Version, version_from_commit
 
 Filter = str | Mapping[str, Any] | pc.Expression
@@ -73,7 +74,7 @@ def columns_of(table: DeltaTable) -> pa.Schema:
 def history(target: Target, table: DeltaTable, limit: int | None) -> list[Version]:
     """Describe the commits, newest first."""
     location = target.public_location
-    return [version_from_commit(target.name, location, commit) for commit in table.history(limit)]
+    return [version_from_commit(target.name, location, commit) for commit in list_commits(target, table, limit)]
 
 
 def _scan_sql(target: Target, stored: ds.Dataset, columns: list[str] | None, condition: str) -> pa.RecordBatchReader:

@@ -1,9 +1,8 @@
-"""Delta tables as the lake uses them: opening, versions, and what their errors mean."""
+"""Delta tables as the lake uses them: opening, counting, and what their errors mean."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-from penstock.lake.errors import DatasetCorrupt, LakeError, LakeUnavailable, VersionMissing
+from penstock.lake.errors import DatasetCorrupt, LakeError, LakeUnavailable
 from penstock.lake.locations import Target, is_remote
 
 CONFIGURATION: Mapping[str, str | None] = {
@@ -68,19 +67,6 @@ def translated(target: Target, failures: Sequence[Exception] = ()) -> Iterator[N
         raise translate(error, target.public_location) from error
 
 
-def load_version(
-    table: DeltaTable, target: Target, *, version: int | None, as_of: datetime | date | str | None
-) -> DeltaTable:
-    """Turn an open table to one of its versions. Raises `VersionMissing`, naming those that there are."""
-    if version is not None and as_of is not None:
-        raise LakeError(f"{target.label}: give version or as_of, not both.")
-    if version is not None:
-        return _load_number(table, target, version)
-    if as_of is not None:
-        return _load_moment(table, target, _as_moment(target, as_of))
-    return table
-
-
 def count_rows(table: DeltaTable) -> tuple[int, int]:
     """Return a version's rows and the size of its files in bytes, from its log alone where it knows."""
     files: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
@@ -117,44 +103,3 @@ def translate(error: Exception, where: str) -> Exception:
     if any(word in text for word in _DAMAGED):
         return DatasetCorrupt(f"What is stored at {where} cannot be read as a dataset: {text}.")
     return LakeError(f"The lake could not do that at {where}: {text}")
-
-
-def _load_number(table: DeltaTable, target: Target, version: int) -> DeltaTable:
-    newest = table.version()
-    if not 0 <= version <= newest:
-        raise VersionMissing(f"{target.label} has no version {version}: its versions are 0 to {newest}.")
-    if version != newest:
-        try:
-            table.load_as_version(version)
-        except Exception as error:
-            raise VersionMissing(f"{target.label} does not keep version {version} any more ({error}).") from error
-    return table
-
-
-def _load_moment(table: DeltaTable, target: Target, moment: datetime) -> DeltaTable:
-    """The newest version of that moment, by the times that the history shows; files' own times may differ from them."""
-    commits: list[dict[str, Any]] = table.history()  # newest first
-    for commit in commits:
-        if datetime.fromtimestamp(commit["timestamp"] / 1000, UTC) <= moment:
-            table.load_as_version(commit["version"])
-            return table
-    oldest = commits[-1]
-    began = datetime.fromtimestamp(oldest["timestamp"] / 1000, UTC)
-    raise VersionMissing(
-        f"{target.label} had no version at {moment:%Y-%m-%d %H:%M:%S} UTC: "
-        f"version {oldest['version']}, the oldest kept, is of {began:%Y-%m-%d %H:%M:%S.%f} UTC."
-    )
-
-
-def _as_moment(target: Target, as_of: datetime | date | str) -> datetime:
-    """A date means its end; what has no zone is UTC."""
-    if isinstance(as_of, str):
-        try:
-            as_of = date.fromisoformat(as_of) if len(as_of) == len("2020-04-01") else datetime.fromisoformat(as_of)
-        except ValueError as error:
-            raise LakeError(
-                f"{target.label}: as_of is {as_of!r}; write it like 2020-04-01 or 2020-04-01T12:00:00Z."
-            ) from error
-    if not isinstance(as_of, datetime):
-        as_of = datetime.combine(as_of, time.max)
-    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)

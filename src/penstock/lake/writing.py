@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from penstock.lake.commits import Commit, commit_first, commit_merge, commit_next, commit_widened, find_committed
 from penstock.lake.conforming import ConformedRows, check_rows
 from penstock.lake.errors import DataRefused, LakeError, WriteConflict
+from penstock.lake.history import list_commits
 from penstock.lake.incoming import Rows, column_fits, open_rows
 from penstock.lake.locations import Target
 from penstock.lake.options import Options, check_options
@@ -81,7 +82,7 @@ def _find_written(target: Target, table: DeltaTable | None, options: Options) ->
     """Return the version that this write became in an earlier attempt or epoch, if it was committed then."""
     if table is None or options.write_key is None:
         return None
-    commit = find_committed(table, options.write_key)
+    commit = find_committed(target, table, options.write_key)
     if commit is None:
         return None
     version = version_from_commit(target.name, target.public_location, commit)
@@ -94,7 +95,7 @@ def _find_written(target: Target, table: DeltaTable | None, options: Options) ->
 def _tell(target: Target, commit: Commit) -> Version:
     rows_total, bytes_total = count_rows(commit.table)
     version = replace(
-        version_from_commit(target.name, target.public_location, commit.table.history(1)[0]),
+        version_from_commit(target.name, target.public_location, next(list_commits(target, commit.table, 1))),
         rows_total=rows_total,
         bytes_total=bytes_total,
         rows_replaced=commit.rows_replaced,

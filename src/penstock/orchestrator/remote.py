@@ -48,6 +48,7 @@ WAIT_STEP_SECONDS_MAX = 5.0
 COMPRESSED_FROM_BYTES = 1_400
 """What fits one packet gains nothing by compression."""
 COMPRESSION_LEVEL = 1
+ADDRESS = "PENSTOCK_API_URL is the server's address with /api at its end."
 
 WAITING: frozenset[type[Request[Any]]] = frozenset({BeginFlowRun, TakeFlowRun, ListRecordedCalls})
 """What a run cannot begin or go on without: asked again while the server is away."""
@@ -164,7 +165,9 @@ class RemoteOrchestrator:
         try:
             said = json.loads(content) if content else None
         except ValueError as error:
-            raise NotAServer(f"The server at {self.url} answered something that is not JSON.") from error
+            raise NotAServer(
+                f"What answers at {self.url} is not the API: it sent something that is not JSON. {ADDRESS}"
+            ) from error
         if response.status >= 400:
             raise decode_error(said.get("error", {}) if isinstance(said, dict) else {})
         return said
@@ -172,10 +175,7 @@ class RemoteOrchestrator:
     def _unreachable_or_other(self, status: int) -> PenstockError:
         if status in (502, 503, 504):  # what proxies say while the server behind them is away
             return ServerUnreachable(f"The server at {self.url} is away (a proxy answered {status}).")
-        return NotAServer(
-            f"No Penstock server answers at {self.url} (the answer was {status}). "
-            "PENSTOCK_API_URL is the server's address with /api at its end."
-        )
+        return NotAServer(f"No Penstock server answers at {self.url} (the answer was {status}). {ADDRESS}")
 
     def _exchange(self, call: Call, headers: Mapping[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         """Send and receive; once more on a fresh connection if the server had closed the kept one. Asking twice is

@@ -34,6 +34,7 @@ HANDLERS: Mapping[type[Request[Any]], Handler] = {
     limits.ResetConcurrencyLimit: _within(store_limits.reset_limit),
     limits.ListHeldSlots: _within(store_limits.list_held),
     limits.AcquireSlots: _within(store_limits.acquire),
+    limits.ListSlotWaiters: _within(store_limits.list_waiters),
     limits.RenewSlots: _within(store_limits.renew),
     limits.ReleaseSlots: _within(store_limits.release),
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock import scheduling, work
 from penstock.ports import Principal, Request
-from penstock.store import Store, explanations, pools, requeues, run_inputs
+from penstock.store import Store, explanations, pools, requeues, run_inputs, run_messages
 from penstock.store import claims as store_claims
 
 Handler = Callable[[Store, Any, Principal], Any]
@@ -15,12 +15,12 @@ def make_handlers() -> Mapping[type[Request[Any]], Handler]:
     """The table, for one orchestrator."""
     watch = store_claims.ClaimWatch()
     return {
-        work.SaveWorkPool: _within(pools.save_pool),
+        work.SaveWorkPool: _as(pools.save_pool),
         work.GetWorkPool: _within(pools.get_pool),
         work.ListWorkPools: _within(pools.list_pools),
-        work.DeleteWorkPool: _within(pools.delete_pool),
-        work.SaveWorkQueue: _within(pools.save_queue),
-        work.DeleteWorkQueue: _within(pools.delete_queue),
+        work.DeleteWorkPool: _as(pools.delete_pool),
+        work.SaveWorkQueue: _as(pools.save_queue),
+        work.DeleteWorkQueue: _as(pools.delete_queue),
         work.ListWorkers: _within(pools.list_workers),
         work.ClaimRuns: _as(watch.claim),
         work.RenewClaims: _within(store_claims.renew_claims),
@@ -33,6 +33,8 @@ def make_handlers() -> Mapping[type[Request[Any]], Handler]:
         scheduling.PauseRun: _as(run_inputs.pause_run),
         scheduling.ListRunInputs: _within(run_inputs.list_inputs),
         scheduling.AnswerRun: _as(run_inputs.answer_run),
+        scheduling.SendToRun: _as(run_messages.send_to_run),
+        scheduling.ListRunMessages: _within(run_messages.list_messages),
     }
 
 

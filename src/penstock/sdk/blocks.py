@@ -34,6 +34,7 @@ BUILT_IN: Mapping[str, str] = {
     "secret": "penstock.sdk.blocks:Secret",
     "json": "penstock.sdk.blocks:JSON",
     "sqlalchemy-connector": "penstock.integrations.connectors:SqlAlchemyConnector",
+    "kubernetes-cluster-config": "penstock.integrations.clusters:KubernetesClusterConfig",
 }
 DEPTH_MAX = 20
 """How deep blocks may lie within one another."""

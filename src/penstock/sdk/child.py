@@ -208,7 +208,7 @@ def _rebuild(content: dict[str, Any], here: _Here) -> TaskCall:
         wait_for=None,
         created_at=created_at,
     )
-    call.name, call.upstream, call.attempt, call.started_at, call.attempts = content["seen"]
+    call.given_name, call.upstream, call.attempt, call.started_at, call.attempts = content["seen"]
     return call
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from penstock.core.errors import SlotsNotAcquired, StoreUnavailable
-from penstock.core.ids import time_ordered_id
+from penstock.core.ids import RunId, time_ordered_id
 from penstock.engine.context import current_flow_run, current_task_run
 from penstock.engine.slots import WAIT_SECONDS_MAX, WAIT_SECONDS_MIN, Held
 from penstock.limits import LEASE_SECONDS_DEFAULT, AcquireSlots
@@ -95,7 +95,12 @@ class _Asking:
         self._orchestrator, self._principal = _ports()
         self._id = time_ordered_id(time.time_ns() // 1_000, os.urandom(10))
         self._request = AcquireSlots(
-            id=self._id, names=names, occupy=occupy, lease_seconds=lease_seconds, holder=_holder()
+            id=self._id,
+            names=names,
+            occupy=occupy,
+            lease_seconds=lease_seconds,
+            holder=_holder(),
+            flow_run_id=_run_id(),
         )
         self._strict, self._timeout = strict, timeout_seconds
         self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
@@ -138,8 +143,14 @@ class _Asking:
 def _holder() -> str:
     task, flow = current_task_run.get(), current_flow_run.get()
     if task is not None:
-        return f"task run {task.display_name} of {task.run.name}"
+        return f"task run {task.name} of {task.run.name}"
     return f"process {os.getpid()}" if flow is None else f"flow run {flow.name}"
+
+
+def _run_id() -> RunId | None:
+    task, flow = current_task_run.get(), current_flow_run.get()
+    run = task.run if task is not None else flow
+    return None if run is None else RunId(run.id)
 
 
 def _ports() -> tuple[Orchestrator, Principal]:

@@ -77,8 +77,14 @@ class Flow(Generic[P, R]):
         """
         return_state = bool(kwargs.pop("return_state", False))
         wait_for: Any = kwargs.pop("wait_for", None)
-        named = bind_arguments(self.fn, args, kwargs)
-        return _launching().run_flow(self, named, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # R
+        try:
+            named = bind_arguments(self.fn, args, kwargs)
+            return _launching().run_flow(self, named, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # R
+        except Exception as error:
+            from penstock.engine.tracebacks import trim  # lazy: when something failed
+
+            trim(error)
+            raise
 
     def resume(self, run_id: str, *, allow_code_change: bool = False, return_state: bool = False) -> R:
         """Go on with a run of this flow that ended before it was complete, in a new epoch.

@@ -23,6 +23,7 @@ from penstock.engine.programs import drive, drive_async, drive_stream, drive_str
 from penstock.engine.runs import FlowRunContext
 from penstock.engine.services import Services
 from penstock.engine.states import State
+from penstock.engine.tracebacks import trim
 from penstock.ports import FlowRun, GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
 from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
@@ -155,7 +156,11 @@ def _drive(launch: Launch, *, return_state: bool) -> Any:
 async def _drive_async(launch: Launch, *, return_state: bool) -> Any:
     with accept_interrupts():
         state = await drive_async(flow_life(launch))
-    return state if return_state else state.result()
+    try:
+        return state if return_state else state.result()
+    except Exception as error:
+        trim(error)
+        raise
 
 
 def _iterate(launch: Launch) -> Generator[Any, None, None]:

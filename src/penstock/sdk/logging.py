@@ -70,7 +70,7 @@ def get_run_logger() -> "RunLogAdapter | logging.Logger":
     logger = _prepare(logging.getLogger(FLOW_LOGGER if call is None else TASK_LOGGER))
     extra = {"flow_run_id": run.id, "flow_run_name": run.name, "flow_name": run.flow.name}
     if call is not None:
-        extra |= {"task_run_id": call.id, "task_run_name": call.display_name, "task_name": call.task.name}
+        extra |= {"task_run_id": call.id, "task_run_name": call.name, "task_name": call.task.name}
     return RunLogAdapter(logger, extra)
 
 

@@ -152,7 +152,7 @@ class _Question:
             epoch=self._run.epoch,
             key=key or f"{verb}-{next(self._run.place_counts[verb]) + 1}",
             suspend=suspends,
-            message=message,
+            message=message or getattr(wanted, "_description", None),
             answer_schema=None if self._form is None else self._form.schema,
             timeout_seconds=timeout,
         )

@@ -78,7 +78,7 @@ task_run = RuntimeNamespace(
     "task_run",
     {
         "id": _of_task(lambda call: as_uuid_text(call.id)),
-        "name": _of_task(lambda call: call.display_name),
+        "name": _of_task(lambda call: call.name),
         "task_name": _of_task(lambda call: call.task.name),
         "tags": _of_task(lambda call: sorted(call.tags)),
         "run_count": _of_task(lambda call: call.attempt),

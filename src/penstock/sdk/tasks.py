@@ -76,9 +76,15 @@ class Task(Generic[P, R]):
         `wait_for=[...]` names futures or states that must have ended well first. Raises what the function raises.
         """
         run = current_flow_run.get()
-        if run is None:
-            return _calls().call_alone(self, args, kwargs)  # type: ignore[no-any-return]  # R
-        return run.services.calls.call_task(run, self, args, kwargs)  # type: ignore[no-any-return]  # R
+        try:
+            if run is None:
+                return _calls().call_alone(self, args, kwargs)  # type: ignore[no-any-return]  # R
+            return run.services.calls.call_task(run, self, args, kwargs)  # type: ignore[no-any-return]  # R
+        except Exception as error:
+            from penstock.engine.tracebacks import trim  # lazy: when something failed
+
+            trim(error)
+            raise
 
     def submit(
         self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any

@@ -20,15 +20,16 @@ from penstock.core.errors import NotAuthorized, NotFound, PenstockError, Request
 from penstock.ports import DescribeStore, Orchestrator
 from penstock.reports import MeasureStore
 from penstock.sdk.wiring import SystemClock
-from penstock.server import claiming, console, downloads, journals, launching, routes, streams
+from penstock.server import claiming, console, downloads, journals, launching, routes, streams, upkeep
 from penstock.server.claiming import ClaimDesk
 from penstock.server.doorway import Doorway
 from penstock.server.feed import Feed
 from penstock.server.guard import COOKIE, Door, given_key, headers_of, is_key
 from penstock.server.lane import Lane, make_table
 from penstock.server.metrics import Metrics
-from penstock.server.models import ErrorAnswer
+from penstock.server.models import ID_PATTERN, ErrorAnswer
 from penstock.server.run_scope import RunScope
+from penstock.services.units import Services
 from penstock.settings import Settings
 from penstock.wire import WIRE_VERSION, dump, encode_error, status_of
 
@@ -52,6 +53,7 @@ def create_app(
     metrics: Metrics | None = None,
     feed: Feed | None = None,
     desk: ClaimDesk | None = None,
+    services: Services | None = None,
     settings: Settings | None = None,
 ) -> ASGIApp:
     """The server's ASGI application over an orchestrator, which stays the caller's to close."""
@@ -63,6 +65,7 @@ def create_app(
         metrics=metrics,
         feed=feed or Feed(orchestrator),
         desk=desk or ClaimDesk(orchestrator),
+        services=services or Services([]),
         settings=settings or Settings(),
     )
     table = make_table(orchestrator, {"Ingest": journals.make_handle(orchestrator, metrics)}, _fault)
@@ -70,7 +73,14 @@ def create_app(
 
 
 def create_api(
-    orchestrator: Orchestrator, *, door: Door, metrics: Metrics, feed: Feed, desk: ClaimDesk, settings: Settings
+    orchestrator: Orchestrator,
+    *,
+    door: Door,
+    metrics: Metrics,
+    feed: Feed,
+    desk: ClaimDesk,
+    services: Services,
+    settings: Settings,
 ) -> FastAPI:
     """The routes without the guard."""
     app = FastAPI(
@@ -83,7 +93,8 @@ def create_api(
         separate_input_output_schemas=False,
     )
     desk_router = claiming.make_router(desk, door, SystemClock())
-    app.include_router(_about(orchestrator, door, metrics), prefix="/api")
+    app.include_router(_about(orchestrator, door), prefix="/api")
+    app.include_router(upkeep.make_router(services, settings), prefix="/api")
     app.include_router(journals.make_router(orchestrator, metrics), prefix="/api")
     app.include_router(routes.make_router(orchestrator), prefix="/api")
     app.include_router(desk_router, prefix="/api")
@@ -142,7 +153,7 @@ class SessionAnswer(BaseModel):
     signed_in: bool
 
 
-def _about(orchestrator: Orchestrator, door: Door, metrics: Metrics) -> APIRouter:
+def _about(orchestrator: Orchestrator, door: Door) -> APIRouter:
     router = APIRouter(tags=["Server"])
     started_at = time.time_ns() // 1_000
     refused: dict[int | str, dict[str, Any]] = routes.describe_errors("")
@@ -222,12 +233,19 @@ async def _tell_invalid(_: Request, error: Exception) -> Response:
 
 
 def _problem(problem: Mapping[str, Any]) -> dict[str, str]:
-    return {"where": ".".join(str(part) for part in problem["loc"])[:200], "what": str(problem["msg"])[:500]}
+    what = str(problem["msg"])
+    if problem.get("ctx", {}).get("pattern") == ID_PATTERN:
+        what = f"An id has 32 hexadecimal digits, unlike {str(problem['input'])[:100]!r}"
+    return {"where": ".".join(str(part) for part in problem["loc"])[:200], "what": what[:500]}
 
 
-async def _tell_http(_: Request, error: Exception) -> Response:
+async def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    told = {"type": "RequestInvalid", "message": str(error.detail), "facts": {}}
+    path = request.url.path[:200]
+    message = str(error.detail)
+    if error.status_code in (404, 405) and not path.startswith("/api/"):
+        message = f"{request.method} is not for {path}. The API is under /api; PENSTOCK_API_URL ends with it."
+    told = {"type": "RequestInvalid", "message": message, "facts": {}}
     status = 422 if error.status_code == 400 else error.status_code  # a body that is no JSON, or nested too deep
     return Response(dump({"error": told}), status, media_type="application/json", headers=error.headers)
 

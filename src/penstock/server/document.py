@@ -10,6 +10,7 @@ from penstock.server.claiming import ClaimDesk
 from penstock.server.feed import Feed
 from penstock.server.guard import Door
 from penstock.server.metrics import Metrics
+from penstock.services.units import Services
 from penstock.settings import Settings
 
 
@@ -31,6 +32,7 @@ def openapi_text() -> str:
         metrics=Metrics(),
         feed=Feed(_Nobody()),
         desk=ClaimDesk(_Nobody()),
+        services=Services([]),
         settings=Settings(),
     ).openapi()
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -77,6 +77,7 @@ class Feed:
         self._told, self._hearing, self._awake_until = asyncio.Event(), False, 0.0
         self._subscribers: dict[str, set[Subscriber]] = {}
         self._cursors: dict[str, int] = {}
+        self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -86,16 +87,30 @@ class Feed:
 
     async def join(self, subscriber: Subscriber, after: int | None) -> None:
         """Begin to listen: first what was missed since `after`, then what comes."""
-        cursor = await self._catch_up(subscriber, after)
-        group = self._subscribers.setdefault(subscriber.workspace, set())
-        known = self._cursors.setdefault(subscriber.workspace, cursor)
-        group.add(subscriber)
-        if cursor < known:  # what the others got while this one was reading
-            changes = await self._ask(subscriber.workspace, cursor, [subscriber])
-            if changes is not None:
-                self._send(changes, [subscriber])
+        if after is not None or not await self._join_others(subscriber):
+            cursor = await self._catch_up(subscriber, after)
+            known = self._enter(subscriber, cursor)
+            if cursor < known:  # what the others got while this one was reading
+                changes = await self._ask(subscriber.workspace, cursor, [subscriber])
+                if changes is not None:
+                    self._send(changes, [subscriber])
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
+
+    async def _join_others(self, subscriber: Subscriber) -> bool:
+        """Begin where those are who listen already, between two looks: nobody is asked where that is."""
+        async with self._looking:
+            cursor = self._cursors.get(subscriber.workspace)
+            if cursor is None:
+                return False
+            subscriber.put(write_message("hello", {}, cursor), cursor)
+            self._enter(subscriber, cursor)
+            return True
+
+    def _enter(self, subscriber: Subscriber, cursor: int) -> int:
+        """Be among those who hear; answers up to where they have."""
+        self._subscribers.setdefault(subscriber.workspace, set()).add(subscriber)
+        return self._cursors.setdefault(subscriber.workspace, cursor)
 
     def leave(self, subscriber: Subscriber) -> None:
         """Listen no more."""
@@ -170,13 +185,14 @@ class Feed:
 
     async def _look_once(self) -> None:
         for workspace, group in list(self._subscribers.items()):
-            cursor = self._cursors.get(workspace)
-            changes = await self._ask(workspace, cursor, group)
-            if changes is None or changes.cursor == cursor:
-                continue
-            if self._cursors.get(workspace) == cursor:  # nobody began anew meanwhile
-                self._cursors[workspace] = changes.cursor
-                self._send(changes, list(group))
+            async with self._looking:
+                cursor = self._cursors.get(workspace)
+                changes = await self._ask(workspace, cursor, group)
+                if changes is None or changes.cursor == cursor:
+                    continue
+                if self._cursors.get(workspace) == cursor:  # nobody began anew meanwhile
+                    self._cursors[workspace] = changes.cursor
+                    self._send(changes, list(group))
 
     async def _ask(
         self, workspace: str, after: int | None, group: "set[Subscriber] | list[Subscriber]"
@@ -198,6 +214,7 @@ class Feed:
         to_all = write_message("flow-runs", runs, changes.cursor) if runs else None
         events = [_event(event) for event in changes.events]
         all_events = write_message("events", events, changes.cursor) if events else None
+        topics = write_message("topics", list(changes.topics), changes.cursor) if changes.topics else None
         for subscriber in group:
             if subscriber.run_id is not None:
                 self._send_of_run(subscriber, changes)
@@ -205,6 +222,8 @@ class Feed:
                 subscriber.put(to_all, changes.cursor)
             if subscriber.events and all_events is not None:
                 subscriber.put(all_events, changes.cursor)
+            if topics is not None:
+                subscriber.put(topics, changes.cursor)
 
     def _send_of_run(self, subscriber: Subscriber, changes: Changes) -> None:
         mine = subscriber.run_id

@@ -1,6 +1,6 @@
 """The guard at the door: what every request passes before any route sees it. Decides in plain functions; does no I/O itself.
 
-host name known? -> same origin? -> key right? -> versions fit? -> body small enough? -> route
+host name known? -> same origin? -> key right? -> versions fit? -> body small enough? -> path readable? -> route
 """
 
 import hmac
@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from penstock.core.errors import NotAuthorized, PenstockError, RequestRefused, TooLarge, VersionMismatch
+from penstock.core.errors import (
+    NotAuthorized,
+    PenstockError,
+    RequestInvalid,
+    RequestRefused,
+    TooLarge,
+    VersionMismatch,
+)
 from penstock.core.run_tokens import RunToken, is_token, read_token
 from penstock.server.run_scope import RULES
 from penstock.wire import VERSION_HEADER, WIRE_VERSION, route_of
@@ -87,6 +94,7 @@ def check(door: Door, asked: Asked) -> PenstockError | None:
         or _check_key(door, asked)
         or _check_version(asked)
         or _check_length(asked)
+        or _check_path(asked)
     )
 
 
@@ -95,7 +103,8 @@ def _check_host(door: Door, asked: Asked) -> PenstockError | None:
     if host in LOOPBACK_NAMES or host in door.hosts or "*" in door.hosts or host.endswith(".localhost"):
         return None
     return RequestRefused(
-        f"This server is not known as `{host[:100]}`. Start it with `--allowed-host {host[:100]}` if it should be."
+        f"This server is not known as `{host[:100]}`. If it should be, start it with "
+        f"PENSTOCK_SERVER_ALLOWED_HOSTS={host[:100]}."
     )
 
 
@@ -184,6 +193,13 @@ def _check_length(asked: Asked) -> PenstockError | None:
     said = asked.headers.get("content-length", "0")
     if said.isdigit() and int(said) > BODY_BYTES_MAX:
         return too_large()
+    return None
+
+
+def _check_path(asked: Asked) -> PenstockError | None:
+    """No route matches a line feed, and no name has a control character."""
+    if any(character < " " or character == "\x7f" for character in asked.path):
+        return RequestInvalid("The path has a control character in it (such as %0A), which no name has.")
     return None
 
 

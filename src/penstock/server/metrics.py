@@ -45,6 +45,11 @@ class Metrics:
         self._runs = Gauge("penstock_flow_runs", "Flow runs, by state type.", ("state",), **said)
         self._depth = Gauge("penstock_queue_depth", "Runs that are due and that nobody has taken.", **said)
         self._wait = Gauge("penstock_queue_oldest_seconds", "How long the first of them has been due.", **said)
+        self._lag = Gauge(
+            "penstock_scheduler_lag_seconds",
+            "How long the first tick of a schedule has been due that nobody has fired: seconds, unless no scheduler runs.",
+            **said,
+        )
         self._events = Gauge("penstock_events", "Rows of the event log.", **said)
         self._bytes = Gauge("penstock_database_bytes", "Size of the database.", **said)
         self._streams = Gauge("penstock_streams", "Open live streams.", **said)
@@ -74,6 +79,7 @@ class Metrics:
             self._runs.labels(state.value).set(measures.flow_runs.get(state.value, 0))
         self._depth.set(measures.waiting)
         self._wait.set(measures.oldest_wait_us / 1_000_000)
+        self._lag.set(measures.scheduler_lag_us / 1_000_000)
         self._events.set(measures.events)
         self._bytes.set(measures.bytes)
         return generate_latest(self.registry)

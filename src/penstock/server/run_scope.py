@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from penstock import ports
-from penstock.blockverbs import GetBlock, GetBlockType, ListBlocks, ListBlockTypes
+from penstock.blockverbs import GetBlock, GetBlockType
 from penstock.core.errors import NotAuthorized, NotFound
 from penstock.core.ids import RunId
 from penstock.core.records import FlowSeen, Record, TaskDefined, WriterClosed
@@ -17,7 +17,17 @@ from penstock.core.run_tokens import RunToken
 from penstock.core.states import StateType
 from penstock.limits import AcquireSlots, GetConcurrencyLimit, ListConcurrencyLimits, ReleaseSlots, RenewSlots
 from penstock.ports import Clock, Orchestrator, Principal, R, Request
-from penstock.scheduling import AnswerRun, GetDeployment, GetRunRequest, ListRunInputs, PauseRun, RequestRun, RequeueRun
+from penstock.scheduling import (
+    AnswerRun,
+    GetDeployment,
+    GetRunRequest,
+    ListRunInputs,
+    ListRunMessages,
+    PauseRun,
+    RequestRun,
+    RequeueRun,
+    SendToRun,
+)
 from penstock.work import EndClaim
 
 AFTER_END_US = 3_600_000_000
@@ -76,6 +86,12 @@ def _request_run(scope: "RunScope", request: RequestRun, by: Principal, token: R
     scope.check_claim(by, token)
 
 
+def _send(scope: "RunScope", request: SendToRun, by: Principal, token: RunToken) -> None:
+    """To any run whose id it was told, in its own name."""
+    scope.check_runs(request, [] if request.sender is None else [request.sender], by, token)
+    scope.check_claim(by, token)
+
+
 RULES: Mapping[type[Request[Any]], Rule] = MappingProxyType(
     {
         # Facts, and what goes with them.
@@ -92,6 +108,7 @@ RULES: Mapping[type[Request[Any]], Rule] = MappingProxyType(
         PauseRun: _family("flow_run_id"),
         ListRunInputs: _family("flow_run_id"),
         AnswerRun: _family("flow_run_id"),
+        ListRunMessages: _family("flow_run_id"),
         GetRunRequest: _family("flow_run_id"),
         RequeueRun: _family("flow_run_id"),
         ports.ListStates: _family("flow_run_id"),
@@ -99,16 +116,15 @@ RULES: Mapping[type[Request[Any]], Rule] = MappingProxyType(
         # A run asks how those end that it asked for; nobody knows another's id who was not told.
         ports.GetFlowRun: _freely,
         RequestRun: _request_run,
+        SendToRun: _send,
         GetDeployment: _freely,
         # What flows look up while they run.
         ports.GetVariable: _freely,
         ports.ListVariables: _freely,
         ports.SetVariable: _freely,
         ports.RemoveVariable: _freely,
-        GetBlock: _freely,
-        ListBlocks: _freely,
+        GetBlock: _freely,  # one that the code names; what others there are is nothing to a run
         GetBlockType: _freely,
-        ListBlockTypes: _freely,
         ports.GetArtifact: _freely,
         ports.ListArtifacts: _freely,
         ports.ListDatasetUses: _freely,

@@ -57,7 +57,9 @@ def serve(
         stack.callback(orchestrator.close)
         services = make_services(settings, orchestrator) if with_services else Services([])
         feed, desk = Feed(orchestrator, listen=orchestrator.listen), ClaimDesk(orchestrator)
-        app = create_app(orchestrator, door=_door(settings, host), feed=feed, desk=desk, settings=settings)
+        app = create_app(
+            orchestrator, door=_door(settings, host), feed=feed, desk=desk, services=services, settings=settings
+        )
         server = _Server(
             uvicorn.Config(
                 app,

@@ -28,6 +28,7 @@ Server-sent events, for as long as the connection lasts.
 | `flow-runs` | runs that changed, as they are now (with `run`: that run and its direct subflows) |
 | `logs` | with `run`: new log lines of it and of its subflows |
 | `events` | with `events=true`: new events |
+| `topics` | what else changed: `deployment`, `schedule`, `backfill`, `work-pool`, `worker`; ask for them anew |
 | `reset` | more was missed than can be sent: read lists anew |
 
 The id of each event is a cursor: `Last-Event-ID`, which browsers send by themselves, or `after` goes on from there.

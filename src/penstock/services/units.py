@@ -29,6 +29,26 @@ class Unit(Protocol):
         """Do it; answers how many things were done. Returns soon: what is left is done the next time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How the last call of a unit went."""
+
+    at: float
+    """Seconds since 1970."""
+    seconds: float
+    done: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReport:
+    """A unit, how often it is called, and how the last call went; none before the first."""
+
+    name: str
+    interval_seconds: float
+    last: Call | None
+
+
 @dataclass(order=True, slots=True)
 class _Due:
     at: float
@@ -63,6 +83,11 @@ class Services:
         """Wait until somebody stops them."""
         self._stopping.wait()
 
+    def report(self) -> list[UnitReport]:
+        """How the units are doing, by name."""
+        reports = (UnitReport(name, *facts) for lane in self._lanes for name, facts in lane.known.items())
+        return sorted(reports, key=lambda report: report.name)
+
     def run_due(self) -> float:
         """Call what is due; answers how many seconds there are until the next."""
         return min((lane.run_due() for lane in self._lanes), default=IDLE_SECONDS)
@@ -79,27 +104,34 @@ class _Lane:
         self._clock = clock
         self._due = [_Due(clock() + unit.interval_seconds, place, unit) for place, unit in enumerate(units)]
         heapq.heapify(self._due)
+        self.known: dict[str, tuple[float, Call | None]] = {unit.name: (unit.interval_seconds, None) for unit in units}
 
     def run_due(self) -> float:
         """Call what is due; answers how many seconds there are until the next. A unit may change its interval."""
         while self._due and self._due[0].at <= self._clock():
             due = heapq.heappop(self._due)
-            call(due.unit)
+            last = call(due.unit)
+            said = due.unit.last if isinstance(due.unit, Aside) else last
+            self.known[due.unit.name] = due.unit.interval_seconds, said
             heapq.heappush(self._due, _Due(self._clock() + due.unit.interval_seconds, due.place, due.unit))
         return max(0.0, self._due[0].at - self._clock())
 
 
-def call(unit: Unit) -> None:
+def call(unit: Unit) -> Call:
     """Call a unit. What goes wrong is told, and is no reason to stop the others."""
+    at, begun, done, wrong = time.time(), time.perf_counter(), 0, None
     try:
         done = unit.run_once()
     except PenstockError as error:
+        wrong = str(error)
         logger.warning("%s: %s", unit.name, error)
-    except Exception:
+    except Exception as error:
+        wrong = f"It met a fault of its own, which the server's log tells of ({type(error).__name__})."
         logger.exception("%s met a fault of its own", unit.name)
     else:
         if done:
             logger.info("%s: %d done", unit.name, done)
+    return Call(at, time.perf_counter() - begun, done, wrong)
 
 
 class Aside:
@@ -107,12 +139,17 @@ class Aside:
 
     def __init__(self, unit: Unit):
         self.name, self.interval_seconds = unit.name, unit.interval_seconds
+        self.last: Call | None = None
+        """Of the unit itself, once it has ended."""
         self._unit = unit
         self._thread: threading.Thread | None = None
 
     def run_once(self) -> int:
         """Begin a call, unless one is going on. What it does is told by its own thread."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=call, args=[self._unit], name=f"penstock-{self.name}", daemon=True)
+            self._thread = threading.Thread(target=self._call, name=f"penstock-{self.name}", daemon=True)
             self._thread.start()
         return 0
+
+    def _call(self) -> None:
+        self.last = call(self._unit)

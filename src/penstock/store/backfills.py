@@ -23,10 +23,10 @@ from penstock.scheduling import (
 )
 from penstock.store.database import Store, Transaction
 from penstock.store.events import Told, add_events
-from penstock.store.firing import render_for, run_of_tick
+from penstock.store.firing import run_of_tick
 from penstock.store.pages import clamp, decode_cursor, in_workspace, make_page
 from penstock.store.requests import add_requests, cancel_waiting
-from penstock.store.schedule_rows import lock_schedules, read_definition, schedule_of, write_definition
+from penstock.store.schedule_rows import lock_schedules, read_definition, render_for, schedule_of, write_definition
 from penstock.store.tables import flow, flow_run
 from penstock.store.targets import Target, check_parameters, find_deployment, find_target, select_targets, to_target
 from penstock.store.upserts import insert_if_new

@@ -17,7 +17,7 @@ from penstock.store.limit_names import limits_snapshot
 from penstock.store.states import Moved, add_moves
 from penstock.store.tables import COUNT_COLUMNS, flow, flow_run
 from penstock.store.upserts import insert_if_new
-from penstock.store.values import clean_state, clean_text, encode_json, reason_text
+from penstock.store.values import clean, clean_state, clean_text, encode_json, reason_text
 from penstock.store.writers import add_writer
 
 
@@ -107,6 +107,7 @@ def _as_read(transaction: Transaction, row: dict[str, Any], request: BeginFlowRu
         "writer_id": writer.writer_id,
         "host": clean_text(writer.host),
         "pid": writer.pid,
+        "environment": encode_json(clean(dict(writer.environment))) if writer.environment else None,
     }
     usual = usual_duration(transaction.connection, row["flow_seq"]) if row["started_at"] is not None else None
     return to_flow_run({**unsaid, **row, **shown}, expected_end_at=None if usual is None else row["taken_at"] + usual)

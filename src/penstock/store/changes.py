@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from penstock.reports import Changes, ListChanges
+from penstock.reports import TOPICS, Changes, ListChanges
 from penstock.store.database import POSITIONS_PER_TRANSACTION, Store
 from penstock.store.facts import find_tree, to_event, to_log_line
 from penstock.store.flow_runs import select_flow_runs, to_flow_run
@@ -33,6 +33,7 @@ def list_changes(store: Store, request: ListChanges, workspace: str) -> Changes:
         runs = _read_runs(connection, workspace_id, after, newest)
         lines = _read_lines(connection, workspace_id, request, after, newest)
         events = _read_events(connection, workspace_id, after, newest) if request.with_events else []
+        topics = _read_topics(connection, workspace_id, after, newest)
     # Where a list was cut, all end before the transaction that it was cut in.
     cursor = min(
         _end(newest, runs, RUNS_MAX, lambda row: row.changed),
@@ -48,6 +49,7 @@ def list_changes(store: Store, request: ListChanges, workspace: str) -> Changes:
         events=[to_event(row) for row in events if _transaction(row) <= cursor],
         more=cursor < newest,
         reset=False,
+        topics=topics,
     )
 
 
@@ -83,6 +85,14 @@ def _read_lines(
 def _read_events(connection: Connection, workspace_id: int, after: int, newest: int) -> Sequence[Row[Any]]:
     mine = (event.c.workspace_id == workspace_id, *_between(event.c.seq, after, newest))
     return connection.execute(select(event).where(*mine).order_by(event.c.seq).limit(LINES_MAX + 1)).all()
+
+
+def _read_topics(connection: Connection, workspace_id: int, after: int, newest: int) -> Sequence[str]:
+    """What else there were events about; of very many, it may be anything."""
+    mine = (event.c.workspace_id == workspace_id, *_between(event.c.seq, after, newest))
+    kinds = connection.execute(select(event.c.kind).where(*mine).order_by(event.c.seq).limit(LINES_MAX + 1)).scalars()
+    found = [kind.split(".")[1] for kind in kinds if kind.startswith("penstock.")]
+    return TOPICS if len(found) > LINES_MAX else tuple(topic for topic in TOPICS if topic in found)
 
 
 def _between(seq: Any, after: int, newest: int) -> tuple[Any, Any]:

@@ -194,7 +194,7 @@ def renew_claims(store: Store, request: RenewClaims, workspace: str) -> ClaimMar
         connection, now = transaction.connection, transaction.now_us()
         workspace_id = store.make_workspace(transaction, workspace)
         source = find_source(connection, workspace_id, request.worker)
-        note_worker(transaction, request.worker, source.seq)
+        note_worker(transaction, request.worker, source.seq, leaving=request.leaving)
         known = _read_held(connection, workspace_id, [run_id for run_id, _ in request.claims])
         renewed = []
         for run_id, number in request.claims:

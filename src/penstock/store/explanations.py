@@ -11,7 +11,7 @@ from penstock.ports import FlowRun
 from penstock.scheduling import ExplainRun, Explanation
 from penstock.store.database import Store
 from penstock.store.flow_runs import read_flow_run
-from penstock.store.pools import ONLINE_US, SERVED
+from penstock.store.pools import is_online, number_of_served
 from penstock.store.requests import CLAIMED, SUSPENDED, WAITING
 from penstock.store.tables import flow_run
 from penstock.store.values import decode_json
@@ -43,7 +43,7 @@ def explain_run(store: Store, request: ExplainRun, workspace: str) -> Sequence[E
             return [_going_on(run, now)]
         if row.status == CLAIMED:
             return [_claimed(run, row, now)]
-        return _waiting(store, connection, run, row, now)
+        return _waiting(store, connection, run, row, workspace_id, now)
 
 
 def _ended(run: FlowRun) -> Explanation:
@@ -97,12 +97,15 @@ def _claimed(run: FlowRun, row: Row[Any], now: int) -> Explanation:
     return Explanation(code="claimed", message=message, since=run.state.at)
 
 
-def _waiting(store: Store, connection: Connection, run: FlowRun, row: Row[Any], now: int) -> Sequence[Explanation]:
+def _waiting(
+    store: Store, connection: Connection, run: FlowRun, row: Row[Any], workspace_id: int, now: int
+) -> Sequence[Explanation]:
     if row.pool_seq is not None and row.pool is None:
         message = "Its work pool was deleted. Deploy to another one, and ask for a new run."
         return [Explanation(code="no_pool", message=message)]
     served = row.pool_seq is None
-    source = Source(SERVED, "", (row.deployment_seq or -1,)) if served else Source(row.pool_seq, row.pool)
+    crew = number_of_served(workspace_id) if served else row.pool_seq
+    source = Source(crew, "", (row.deployment_seq or -1,)) if served else Source(crew, row.pool)
     facts, waiting = read_facts(store, connection, source, also=row.flow_run_seq)
     found: list[Explanation] = []
     candidate = waiting.get(row.flow_run_seq)
@@ -115,7 +118,7 @@ def _waiting(store: Store, connection: Connection, run: FlowRun, row: Row[Any], 
         if row.flow_run_seq in made.cancelled:
             message = "It is beyond its deployment's limit, and is cancelled as soon as a worker asks for work."
             found.append(Explanation(code=Hold.DEPLOYMENT_LIMIT.value, message=message))
-    absent = _nobody_serves(connection, run, row, now) if served else _no_worker(connection, row, now)
+    absent = _nobody_serves(connection, run, row, crew, now) if served else _no_worker(connection, row, now)
     if absent is not None:
         # Nothing else matters before there is a worker, except that its time has not come.
         found.insert(1 if found and found[0].code == Hold.NOT_DUE else 0, absent)
@@ -127,9 +130,11 @@ def _waiting(store: Store, connection: Connection, run: FlowRun, row: Row[Any], 
 
 
 def _no_worker(connection: Connection, row: Row[Any], now: int) -> Explanation | None:
-    workers = connection.execute(select(w.name, w.queues, w.seen_at).where(w.pool_seq == row.pool_seq)).all()
+    workers = connection.execute(
+        select(w.name, w.queues, w.seen_at, w.left_at, is_online(now).label("online")).where(w.pool_seq == row.pool_seq)
+    ).all()
     serving = [one for one in workers if not one.queues or row.queue in (decode_json(one.queues) or ())]
-    if any(one.seen_at > now - ONLINE_US for one in serving):
+    if any(one.online for one in serving):
         return None
     start = f"Start one: `penstock worker start -p {row.pool}`."
     if not serving:
@@ -139,16 +144,18 @@ def _no_worker(connection: Connection, row: Row[Any], now: int) -> Explanation |
     last = max(serving, key=lambda one: one.seen_at)
     gone = say_duration((now - last.seen_at) / 1_000_000)
     message = f"No worker of work pool `{row.pool}` was heard of for {gone} (the last was `{last.name}`). {start}"
+    if last.left_at is not None:
+        message = f"The last worker of work pool `{row.pool}`, `{last.name}`, was stopped {gone} ago. {start}"
     return Explanation(code="no_worker", message=message, since=last.seen_at)
 
 
-def _nobody_serves(connection: Connection, run: FlowRun, row: Row[Any], now: int) -> Explanation | None:
+def _nobody_serves(connection: Connection, run: FlowRun, row: Row[Any], crew: int, now: int) -> Explanation | None:
     """The same for a deployment in no pool, which its own program runs."""
     name = connection.execute(select(d.name).where(d.seq == row.deployment_seq)).scalar()
     if name is None:
         return Explanation(code="no_worker", message="Its deployment was deleted, and nobody runs it.")
     key = f"{run.flow_name}/{name}"
-    serving = connection.execute(select(w.queues).where(w.pool_seq == SERVED, w.seen_at > now - ONLINE_US)).scalars()
+    serving = connection.execute(select(w.queues).where(w.pool_seq == crew, is_online(now))).scalars()
     if any(key in (decode_json(queues) or ()) for queues in serving):
         return None
     message = f"Nobody serves `{key}` now. Start the program that calls `serve`."

@@ -16,13 +16,12 @@ from sqlalchemy import bindparam as given
 from penstock.core.errors import ParameterInvalid, TemplateInvalid
 from penstock.core.ids import RunId
 from penstock.core.schedules import Schedule
-from penstock.core.templates import render
 from penstock.core.ticks import GRACE, Tick, due, jittered, next_tick
 from penstock.scheduling import Fired
 from penstock.store.database import Store, Transaction
 from penstock.store.events import Told, add_events
 from penstock.store.requests import NewRun, add_requests, failed_for_parameters, new_run
-from penstock.store.schedule_rows import schedule_of, timing, told
+from penstock.store.schedule_rows import render_for, schedule_of, timing, told
 from penstock.store.schedules import jitter_key
 from penstock.store.tables import flow_run, workspace
 from penstock.store.targets import Target, check_parameters, select_targets, to_target
@@ -77,6 +76,11 @@ class _Exceptions:
     skipped: frozenset[int] = frozenset()
     fired: frozenset[int] = frozenset()
 
+    @property
+    def apart(self) -> frozenset[int]:
+        """The ticks that do not fire at their time."""
+        return self.skipped | self.fired | self.moved.keys()
+
 
 def fire(store: Store, *, limit: int, actor: str) -> Firing:
     """Ask for the runs of the schedules that are due."""
@@ -112,8 +116,11 @@ def step_back(store: Store) -> int:
         rows = connection.execute(select(schedule).where(s.done_until > now).with_for_update()).all()
         exceptions = _read_exceptions(connection, rows)
         for row in rows:
-            moved = exceptions.get(row.seq, _Exceptions()).moved.values()
-            values = timing(schedule_of(row), done_until=now, rests=row.due_at is None, moved=moved)
+            known = exceptions.get(row.seq, _Exceptions())
+            rests = row.due_at is None
+            values = timing(
+                schedule_of(row), done_until=now, rests=rests, moved=known.moved.values(), apart=known.apart
+            )
             connection.execute(update(schedule).where(s.seq == row.seq).values(values))
     return len(rows)
 
@@ -180,7 +187,7 @@ def _plan(row: Row[Any], exceptions: _Exceptions, now: int) -> _Plan:
             upto = now if definition.end_us is None else min(now, definition.end_us)
             last = definition.recurrence.before(upto + 1) or last
             missed = not regular or regular[0].at != first.at or regular[-1].at != last
-    apart = exceptions.skipped | exceptions.fired | exceptions.moved.keys()
+    apart = exceptions.apart
     come = {at: to for at, to in sorted(exceptions.moved.items(), key=lambda pair: pair[1]) if to <= now}
     found = [next_tick(definition, at - 1) for at in come]
     return _Plan(
@@ -196,7 +203,7 @@ def _plan(row: Row[Any], exceptions: _Exceptions, now: int) -> _Plan:
 def _next_timing(row: Row[Any], plan: _Plan, exceptions: _Exceptions, now: int) -> dict[str, Any]:
     done_until = max(row.done_until, plan.last or 0)
     ahead = [to for at, to in exceptions.moved.items() if at not in plan.moved]
-    values = timing(plan.definition, done_until=done_until, rests=False, moved=ahead)
+    values = timing(plan.definition, done_until=done_until, rests=False, moved=ahead, apart=exceptions.apart)
     return {"_seq": row.seq, "last_at": plan.last or row.last_at, **values}
 
 
@@ -298,19 +305,6 @@ def run_of_tick(
         period_start=tick.period_start,
         period_end=tick.period_end,
         **said,
-    )
-
-
-def render_for(target: Target, tick: Tick, definition: Schedule, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill a tick's period into parameters. Raises `TemplateInvalid`."""
-    return render(
-        parameters,
-        period_start=tick.period_start,
-        period_end=tick.period_end,
-        timezone=definition.timezone,
-        scheduled_at=tick.at,
-        deployment=target.name,
-        flow=target.flow_name,
     )
 
 

@@ -29,6 +29,7 @@ def select_flow_runs() -> Select[Any]:
             writer.c.id.label("writer_id"),
             writer.c.host,
             writer.c.pid,
+            writer.c.environment,
         )
         .join(flow, flow.c.seq == r.flow_seq)
         .join(workspace, workspace.c.id == r.workspace_id)
@@ -72,6 +73,7 @@ def to_flow_run(row: Row[Any] | Mapping[str, Any], *, expected_end_at: int | Non
         result=v["result"],
         host=v["host"],
         pid=v["pid"],
+        environment=decode_json(v["environment"]),
         writer_id=v["writer_id"] and WriterId(v["writer_id"]),
         cancel_requested_at=v["cancel_requested_at"],
         deployment=v["deployment"],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 
 from penstock.core.errors import Conflict, NotFound, RequestInvalid
 from penstock.core.ids import parse_id
@@ -17,12 +17,14 @@ from penstock.limits import (
     HeldSlot,
     ListConcurrencyLimits,
     ListHeldSlots,
+    ListSlotWaiters,
     ReleaseSlots,
     RemoveConcurrencyLimit,
     RenewSlots,
     ResetConcurrencyLimit,
     SetConcurrencyLimit,
     SlotsAnswer,
+    SlotWaiter,
 )
 from penstock.ports import Page
 from penstock.store.database import Store, Transaction
@@ -30,11 +32,15 @@ from penstock.store.near import near_names
 from penstock.store.pages import clamp, decode_cursor, make_page
 from penstock.store.tables import concurrency_limit, concurrency_slot
 from penstock.store.upserts import insert_if_new, upsert
-from penstock.store.values import clean_text
+from penstock.store.values import checked_name, clean_text
 
 l, s = concurrency_limit.c, concurrency_slot.c  # noqa: E741 - the tables' initials, as everywhere
 RETRY_SECONDS = 0.5
 HOLDER_CHARACTERS_MAX = 500
+WAITER_US = 5_000_000
+"""Who does not ask again within this time waits no more."""
+HELD, WAITING = s.occupied > 0, s.occupied == 0
+SHOWN_MAX = 1_000
 
 
 def set_limit(store: Store, request: SetConcurrencyLimit, workspace: str) -> ConcurrencyLimit:
@@ -48,7 +54,7 @@ def set_limit(store: Store, request: SetConcurrencyLimit, workspace: str) -> Con
         workspace_id, now = store.make_workspace(transaction, workspace), transaction.now_us()
         values: dict[str, Any] = {
             "workspace_id": workspace_id,
-            "name": clean_text(request.name),
+            "name": checked_name("limit", request.name),
             "slots": request.slots,
             "decay_per_second": decay,
             "used": 0.0,
@@ -108,12 +114,36 @@ def list_held(store: Store, request: ListHeldSlots, workspace: str) -> Sequence[
         seq = _find(connection, store.workspace_id(connection, workspace), request.name).seq
         now = store.now_us(connection)
         rows = connection.execute(
-            select(concurrency_slot).where(s.limit_seq == seq, s.expires_at > now).order_by(s.seq).limit(1_000)
+            select(concurrency_slot)
+            .where(s.limit_seq == seq, s.expires_at > now, HELD)
+            .order_by(s.taken_at, s.seq)
+            .limit(SHOWN_MAX)
         ).all()
     return [
-        HeldSlot(id=row.id, occupied=row.occupied, holder=row.holder, taken_at=row.taken_at, expires_at=row.expires_at)
+        HeldSlot(
+            id=row.id,
+            occupied=row.occupied,
+            holder=row.holder,
+            taken_at=row.taken_at,
+            expires_at=row.expires_at,
+            flow_run_id=row.flow_run_id,
+        )
         for row in rows
     ]
+
+
+def list_waiters(store: Store, request: ListSlotWaiters, workspace: str) -> Sequence[SlotWaiter]:
+    """Answer `ListSlotWaiters`."""
+    with store.read() as connection:
+        seq = _find(connection, store.workspace_id(connection, workspace), request.name).seq
+        now = store.now_us(connection)
+        rows = connection.execute(
+            select(concurrency_slot)
+            .where(s.limit_seq == seq, s.expires_at > now, WAITING)
+            .order_by(s.taken_at, s.seq)
+            .limit(SHOWN_MAX)
+        ).all()
+    return [SlotWaiter(id=row.id, holder=row.holder, since=row.taken_at, flow_run_id=row.flow_run_id) for row in rows]
 
 
 def acquire(store: Store, request: AcquireSlots, workspace: str) -> SlotsAnswer:
@@ -135,6 +165,7 @@ def acquire(store: Store, request: AcquireSlots, workspace: str) -> SlotsAnswer:
         for row in rows:
             wait = _wait_for(connection, row, request.occupy, identifier, now)
             if wait is not None:
+                _note_waiter(connection, row.seq, request, identifier, now=now)
                 return SlotsAnswer(acquired=False, retry_after_seconds=wait, waiting_for=row.name, missing=missing)
         for row in rows:
             _take(transaction, row, request, identifier, now=now, lease=lease)
@@ -177,7 +208,7 @@ def _wait_for(connection: Connection, row: Row[Any], occupy: int, identifier: st
     if held + occupy <= row.slots:
         return None
     soonest = connection.execute(
-        select(func.min(s.expires_at)).where(s.limit_seq == row.seq, s.expires_at > now)
+        select(func.min(s.expires_at)).where(s.limit_seq == row.seq, s.expires_at > now, HELD)
     ).scalar()
     return RETRY_SECONDS if soonest is None else min(RETRY_SECONDS, max(0.01, (soonest - now) / 1_000_000))
 
@@ -186,20 +217,31 @@ def _take(
     transaction: Transaction, row: Row[Any], request: AcquireSlots, identifier: str, *, now: int, lease: int
 ) -> None:
     connection = transaction.connection
+    over = or_(s.expires_at <= now, and_(s.id == identifier, WAITING))
+    connection.execute(delete(concurrency_slot).where(s.limit_seq == row.seq, over))
     if row.decay_per_second is not None:
         used = _decayed(row, now) + request.occupy
         connection.execute(update(concurrency_limit).where(l.seq == row.seq).values(used=used, used_at=now))
         return
-    connection.execute(delete(concurrency_slot).where(s.limit_seq == row.seq, s.expires_at <= now))
-    values = {
-        "limit_seq": row.seq,
+    values = _slot(row.seq, request, identifier, taken_at=now, expires_at=now + lease)
+    insert_if_new(connection, concurrency_slot, {**values, "occupied": request.occupy})
+
+
+def _note_waiter(connection: Connection, limit_seq: int, request: AcquireSlots, identifier: str, *, now: int) -> None:
+    """Write down who waits, for those who look: a slot that occupies nothing, with a short lease."""
+    values = _slot(limit_seq, request, identifier, taken_at=now, expires_at=now + WAITER_US)
+    upsert(connection, concurrency_slot, {**values, "occupied": 0}, key=("limit_seq", "id"), keep=("taken_at",))
+
+
+def _slot(limit_seq: int, request: AcquireSlots, identifier: str, *, taken_at: int, expires_at: int) -> dict[str, Any]:
+    return {
+        "limit_seq": limit_seq,
         "id": identifier,
-        "occupied": request.occupy,
         "holder": None if request.holder is None else clean_text(request.holder)[:HOLDER_CHARACTERS_MAX],
-        "taken_at": now,
-        "expires_at": now + lease,
+        "flow_run_id": None if request.flow_run_id is None else _parse(request.flow_run_id),
+        "taken_at": taken_at,
+        "expires_at": expires_at,
     }
-    insert_if_new(connection, concurrency_slot, values)
 
 
 def _decayed(row: Row[Any], now: int) -> float:
@@ -233,11 +275,12 @@ def _read(connection: Connection, workspace_id: int, name: str, now: int) -> Con
 
 
 def _to_limit(connection: Connection, row: Row[Any], now: int) -> ConcurrencyLimit:
-    if row.decay_per_second is None:
-        occupied = connection.execute(
-            select(func.coalesce(func.sum(s.occupied), 0)).where(s.limit_seq == row.seq, s.expires_at > now)
-        ).scalar_one()
-    else:
+    occupied, waiting = connection.execute(
+        select(func.coalesce(func.sum(s.occupied), 0), func.count().filter(WAITING)).where(
+            s.limit_seq == row.seq, s.expires_at > now
+        )
+    ).one()
+    if row.decay_per_second is not None:
         occupied = int(_decayed(row, now) + 0.999)
     return ConcurrencyLimit(
         name=row.name,
@@ -246,4 +289,5 @@ def _to_limit(connection: Connection, row: Row[Any], now: int) -> ConcurrencyLim
         occupied=int(occupied),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        waiting=int(waiting),
     )

@@ -1,6 +1,6 @@
 """What the metrics tell of the database as a whole. Cheap at any size: task runs and log lines are not counted."""
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from penstock.core.states import StateType
 from penstock.reports import MeasureStore, StoreMeasures
@@ -36,4 +36,13 @@ def measure_store(store: Store, request: MeasureStore, workspace: str) -> StoreM
             oldest_wait_us=now - oldest,
             events=connection.execute(select(func.count()).select_from(event)).scalar_one(),
             bytes=store.database.size_bytes(connection),
+            scheduler_lag_us=max(0, now - (_first_due(connection) or now)),
         )
+
+
+def _first_due(connection: Connection) -> int | None:
+    from penstock.store.work_tables import schedule  # lazy: processes that run flows load none of it
+
+    due_at = schedule.c.due_at
+    first: int | None = connection.execute(select(func.min(due_at)).where(due_at.is_not(None))).scalar()
+    return first

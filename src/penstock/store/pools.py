@@ -13,6 +13,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -21,6 +22,7 @@ from penstock.core.errors import Conflict, NotFound, RequestInvalid
 from penstock.core.job_templates import DEFAULTS, check_template
 from penstock.ports import Page
 from penstock.store.database import Store, Transaction
+from penstock.store.events import Told, add_events
 from penstock.store.near import near_names
 from penstock.store.pages import clamp, decode_cursor, make_page
 from penstock.store.tables import flow_run
@@ -51,8 +53,6 @@ LIMIT_MAX = 1_000_000
 ONLINE_US = int(CLAIM_SECONDS * 1_000_000)
 """Not heard of for so long, a worker counts as gone."""
 FORGOTTEN_US = 86_400_000_000
-SERVED = 0
-"""The number of the pool that workers have which serve their own deployments; no row has it."""
 
 IS_WAITING = run_request.c.status == literal_column("'waiting'")
 IS_CLAIMED = run_request.c.status == literal_column("'claimed'")
@@ -64,7 +64,7 @@ p, q, w, a, r = work_pool.c, work_queue.c, worker.c, run_request.c, flow_run.c
 # ---- Pools ------------------------------------------------------------------------------------------------------
 
 
-def save_pool(store: Store, request: SaveWorkPool, workspace: str) -> WorkPool:
+def save_pool(store: Store, request: SaveWorkPool, workspace: str, *, actor: str) -> WorkPool:
     """Answer `SaveWorkPool`."""
     _check_name(request.name, "work pool")
     with store.write() as transaction:
@@ -78,6 +78,8 @@ def save_pool(store: Store, request: SaveWorkPool, workspace: str) -> WorkPool:
             raise Conflict(f"Work pool `{request.name}` exists already. Change it with `penstock work-pool update`.")
         else:
             _change_pool(transaction, request, known, now=now)
+        what = "created" if known is None else "updated"
+        add_events(transaction, [_told(workspace_id, request.name, what, now=now, actor=actor)])
         return _read_pool(connection, workspace_id, request.name, now)
 
 
@@ -138,11 +140,11 @@ def list_pools(store: Store, request: ListWorkPools, workspace: str) -> Page[Wor
     return make_page(rows, limit, item=lambda row: made[row.seq], keys=lambda row: (row.name,))
 
 
-def delete_pool(store: Store, request: DeleteWorkPool, workspace: str) -> None:
+def delete_pool(store: Store, request: DeleteWorkPool, workspace: str, *, actor: str) -> None:
     """Answer `DeleteWorkPool`."""
     with store.write() as transaction:
-        connection = transaction.connection
-        seq = find_pool(connection, store.workspace_id(connection, workspace), request.name)
+        connection, workspace_id = transaction.connection, store.make_workspace(transaction, workspace)
+        seq = find_pool(connection, workspace_id, request.name)
         connection.execute(select(p.seq).where(p.seq == seq).with_for_update())
         users = connection.execute(
             select(func.count()).select_from(deployment).where(deployment.c.pool_seq == seq)
@@ -154,12 +156,25 @@ def delete_pool(store: Store, request: DeleteWorkPool, workspace: str) -> None:
             )
         for table, column in ((work_queue, q.pool_seq), (worker, w.pool_seq), (work_pool, p.seq)):
             connection.execute(delete(table).where(column == seq))
+        gone = _told(workspace_id, request.name, "deleted", now=transaction.now_us(), actor=actor)
+        add_events(transaction, [gone])
+
+
+def _told(workspace_id: int, name: str, what: str, *, now: int, actor: str, **payload: str) -> Told:
+    return Told(
+        workspace_id=workspace_id,
+        at=now,
+        kind=f"work-pool.{what}",
+        resource=f"work-pool.{name}",
+        actor=actor,
+        payload={"name": name, **payload},
+    )
 
 
 # ---- Queues -----------------------------------------------------------------------------------------------------
 
 
-def save_queue(store: Store, request: SaveWorkQueue, workspace: str) -> WorkQueue:
+def save_queue(store: Store, request: SaveWorkQueue, workspace: str, *, actor: str) -> WorkQueue:
     """Answer `SaveWorkQueue`."""
     _check_name(request.name, "work queue")
     if request.priority is not None and not 1 <= request.priority <= PRIORITY_MAX:
@@ -182,17 +197,19 @@ def save_queue(store: Store, request: SaveWorkQueue, workspace: str) -> WorkQueu
         connection.execute(
             update(work_pool).where(p.seq == pool_seq).values(updated_at=now, changed=transaction.changed)
         )
+        told = _told(workspace_id, request.work_pool, "updated", now=now, actor=actor, queue=request.name)
+        add_events(transaction, [told])
         queues = _read_pool(connection, workspace_id, request.work_pool, now).queues
         return next(queue for queue in queues if queue.name == request.name)
 
 
-def delete_queue(store: Store, request: DeleteWorkQueue, workspace: str) -> None:
+def delete_queue(store: Store, request: DeleteWorkQueue, workspace: str, *, actor: str) -> None:
     """Answer `DeleteWorkQueue`."""
     if request.name == QUEUE_DEFAULT:
         raise Conflict(f"Every work pool has a queue `{QUEUE_DEFAULT}`. Delete the pool, or pause the queue.")
     with store.write() as transaction:
-        connection = transaction.connection
-        pool_seq = find_pool(connection, store.workspace_id(connection, workspace), request.work_pool)
+        connection, workspace_id = transaction.connection, store.make_workspace(transaction, workspace)
+        pool_seq = find_pool(connection, workspace_id, request.work_pool)
         queue_seq = find_queue(connection, pool_seq, request.name, pool=request.work_pool)
         default = find_queue(connection, pool_seq, QUEUE_DEFAULT, pool=request.work_pool)
         connection.execute(select(p.seq).where(p.seq == pool_seq).with_for_update())
@@ -202,6 +219,9 @@ def delete_queue(store: Store, request: DeleteWorkQueue, workspace: str) -> None
             .values(queue_seq=default)
         )
         connection.execute(delete(work_queue).where(q.seq == queue_seq))
+        now = transaction.now_us()
+        told = _told(workspace_id, request.work_pool, "updated", now=now, actor=actor, queue=request.name)
+        add_events(transaction, [told])
 
 
 def _new_queue(pool_seq: int, name: str) -> dict[str, Any]:
@@ -215,14 +235,14 @@ def list_workers(store: Store, request: ListWorkers, workspace: str) -> Sequence
     """Answer `ListWorkers`."""
     with store.read() as connection:
         workspace_id, now = store.workspace_id(connection, workspace), store.now_us(connection)
-        conditions: list[ColumnElement[bool]] = [p.workspace_id == workspace_id, w.seen_at > now - FORGOTTEN_US]
+        mine = or_(p.workspace_id == workspace_id, w.pool_seq == number_of_served(workspace_id))
         if request.work_pool is not None:
-            conditions.append(p.seq == find_pool(connection, workspace_id, request.work_pool))
+            mine = p.seq == find_pool(connection, workspace_id, request.work_pool)
         rows = connection.execute(
             select(worker, p.name.label("pool_name"))
-            .join(work_pool, p.seq == w.pool_seq)
-            .where(*conditions)
-            .order_by(p.name, w.name)
+            .outerjoin(work_pool, p.seq == w.pool_seq)
+            .where(mine, w.seen_at > now - FORGOTTEN_US)
+            .order_by(func.coalesce(p.name, ""), w.name)
         ).all()
         running = (
             select(a.worker_seq, func.count())
@@ -234,31 +254,46 @@ def list_workers(store: Store, request: ListWorkers, workspace: str) -> Sequence
     return [_to_worker(row, held.get(row.seq, 0), now) for row in rows]
 
 
+def number_of_served(workspace_id: int) -> int:
+    """What stands in the place of a pool's number for the workers of a workspace that serve their own deployments."""
+    return -workspace_id
+
+
+def is_online(now: int) -> ColumnElement[bool]:
+    """The condition that a worker is there: it was heard of, and has not said that it goes."""
+    return and_(w.seen_at > now - ONLINE_US, w.left_at.is_(None))
+
+
+# Workers say all day that they are there: these statements are put together once.
+_by_name = and_(w.pool_seq == bindparam("of_pool"), w.name == bindparam("of_name"))
 _same = and_(w.pid == bindparam("of_pid"), w.host == bindparam("of_host"))
+_there = select(w.seq).where(_by_name, _same, w.seen_at > bindparam("since"), w.left_at.is_(None))
 _heard_again = (
     update(worker)
-    .where(w.pool_seq == bindparam("of_pool"), w.name == bindparam("of_name"))
+    .where(_by_name)
     .values(started_at=case((_same, w.started_at), else_=bindparam("now", type_=w.started_at.type)))
     .returning(w.seq)
 )
-_seen_at = select(w.seen_at).where(
-    w.pool_seq == bindparam("pool"), w.name == bindparam("name"), w.pid == bindparam("pid")
-)
+_seen_at = select(w.seen_at).where(_by_name, w.pid == bindparam("of_pid"))
 
 
-def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int) -> int:
-    """Write down that a worker was heard of; answer its number."""
+def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int, *, leaving: bool = False) -> int:
+    """Write down that a worker was heard of, or that it goes; answer its number."""
     now = transaction.now_us()
     values: dict[str, Any] = {
         "host": clean_text(hello.host),
         "pid": hello.pid,
         "version": clean_text(hello.version),
         "queues": encode_json(list(hello.queues)) if hello.queues else None,
-        "run_limit": hello.limit,
+        "run_limit": None if hello.limit is None or hello.limit > LIMIT_MAX else hello.limit,
         "seen_at": now,
+        "left_at": now if leaving else None,
     }
     name = clean_text(hello.name)[:NAME_CHARACTERS_MAX]
-    again = {**values, "of_pool": pool_seq, "of_name": name, "of_pid": hello.pid, "of_host": values["host"], "now": now}
+    who = {"of_pool": pool_seq, "of_name": name, "of_pid": hello.pid, "of_host": values["host"]}
+    if leaving or transaction.connection.execute(_there, {**who, "since": now - ONLINE_US}).scalar() is None:
+        _tell_of_worker(transaction, name, pool_seq, "left" if leaving else "online", now=now)
+    again = {**values, **who, "now": now}
     seq = transaction.connection.execute(_heard_again, again).scalar()
     if seq is None:
         new = {"pool_seq": pool_seq, "name": name, "started_at": now, **values}
@@ -266,10 +301,24 @@ def note_worker(transaction: Transaction, hello: WorkerHello, pool_seq: int) -> 
     return int(seq or transaction.connection.execute(_heard_again, again).scalar_one())
 
 
+def _tell_of_worker(transaction: Transaction, name: str, pool_seq: int, what: str, *, now: int) -> None:
+    pool = transaction.connection.execute(select(p.workspace_id, p.name).where(p.seq == pool_seq)).one_or_none()
+    told = Told(
+        workspace_id=-pool_seq if pool is None else pool.workspace_id,  # see `number_of_served`
+        at=now,
+        kind=f"worker.{what}",
+        resource=f"worker.{name}",
+        related=() if pool is None else [f"work-pool.{pool.name}"],
+        actor=name,
+        payload={"name": name, "work_pool": None if pool is None else pool.name},
+    )
+    add_events(transaction, [told])
+
+
 def when_seen(connection: Connection, hello: WorkerHello, pool_seq: int) -> int | None:
     """When a worker was heard of last."""
     name = clean_text(hello.name)[:NAME_CHARACTERS_MAX]
-    known = {"pool": pool_seq, "name": name, "pid": hello.pid}
+    known = {"of_pool": pool_seq, "of_name": name, "of_pid": hello.pid}
     seen: int | None = connection.execute(_seen_at, known).scalar()
     return seen
 
@@ -291,9 +340,7 @@ def _read_pool(connection: Connection, workspace_id: int, name: str, now: int) -
 
 def _to_pools(connection: Connection, rows: Sequence[Row[Any]], now: int) -> Mapping[int, WorkPool]:
     seqs = [row.seq for row in rows]
-    heard = (
-        select(w.pool_seq, func.count()).where(w.pool_seq.in_(seqs), w.seen_at > now - ONLINE_US).group_by(w.pool_seq)
-    )
+    heard = select(w.pool_seq, func.count()).where(w.pool_seq.in_(seqs), is_online(now)).group_by(w.pool_seq)
     online = {seq: number for seq, number in connection.execute(heard)}  # noqa: C416 - as above
     queues = _read_queues(connection, seqs)
     return {
@@ -350,7 +397,7 @@ def _count_by_queue(connection: Connection, *conditions: ColumnElement[bool]) ->
 def _to_worker(row: Row[Any], running: int, now: int) -> Worker:
     return Worker(
         name=row.name,
-        work_pool=row.pool_name,
+        work_pool=row.pool_name or "",
         host=row.host,
         pid=row.pid,
         version=row.version,
@@ -359,7 +406,8 @@ def _to_worker(row: Row[Any], running: int, now: int) -> Worker:
         running=running,
         started_at=row.started_at,
         seen_at=row.seen_at,
-        online=row.seen_at > now - ONLINE_US,
+        online=row.seen_at > now - ONLINE_US and row.left_at is None,
+        left_at=row.left_at,
     )
 
 

@@ -3,17 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, func, or_, select
+from sqlalchemy import Connection, Table, delete, func, literal_column, or_, select, update
 
 from penstock.core.errors import Conflict, NotFound
 from penstock.core.ids import RunId
 from penstock.ports import DeleteFlowRun, Prune, Pruned
-from penstock.store.database import Store
+from penstock.store.database import Store, Transaction
 from penstock.store.facts import find_tree
 from penstock.store.tables import artifact, dataset_use, event, flow_run, flow_run_state, log, task_run, writer
+from penstock.store.work_tables import run_input, run_message, run_request
 
-HANGING: Sequence[Table] = (task_run, log, flow_run_state, event, artifact, dataset_use)
-"""Tables whose rows belong to a flow run by `flow_run_seq`."""
+HANGING: Sequence[Table] = (task_run, log, flow_run_state, event, artifact, dataset_use, run_input, run_message)
+"""Tables whose rows belong to a flow run by `flow_run_seq`, which a later run may have: SQLite gives the highest number again."""
 RUNS_PER_TRANSACTION = 20
 """So that no pass keeps other writers waiting."""
 ROWS_PER_STATEMENT = 10_000
@@ -76,8 +77,18 @@ def _remove(store: Store, seqs: Sequence[int]) -> Counter[str]:
                 removed[table.name] += transaction.connection.execute(
                     delete(table).where(table.c.flow_run_seq.in_(part))
                 ).rowcount
+            _remove_requests(transaction, part)
             removed["flow_run"] += transaction.connection.execute(delete(flow_run).where(r.seq.in_(part))).rowcount
     return removed
+
+
+def _remove_requests(transaction: Transaction, seqs: Sequence[int]) -> None:
+    """How the runs were asked for; those that wait for one of them to end wait no more."""
+    a = run_request.c
+    waiting = a.status == literal_column("'waiting'")  # as the partial index has it
+    follows = update(run_request).where(waiting, a.after_seq.in_(seqs)).values(after_seq=None)
+    transaction.connection.execute(follows)
+    transaction.connection.execute(delete(run_request).where(a.flow_run_seq.in_(seqs)))
 
 
 def _remove_hanging(store: Store, table: Table, seqs: Sequence[int]) -> int:

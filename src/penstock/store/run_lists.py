@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from penstock.core.errors import SearchInvalid
 from penstock.core.ids import RunId
-from penstock.core.searching import TERMS_MAX, parse_search
+from penstock.core.searching import TERMS_MAX, is_oldest_first, parse_search
 from penstock.ports import FindFlowRuns, FlowRun, ListFlowRuns, ListStates, Page, RunFilter, StateEntry
 from penstock.store.database import Store
 from penstock.store.flow_runs import select_flow_runs, to_flow_run
@@ -37,17 +37,18 @@ def find_flow_runs(store: Store, request: FindFlowRuns, workspace: str) -> Seque
 
 
 def list_flow_runs(store: Store, request: ListFlowRuns, workspace: str) -> Page[FlowRun]:
-    """Answer `ListFlowRuns`: newest start first."""
+    """Answer `ListFlowRuns`: newest start first, unless the oldest are asked for."""
     limit = clamp(request.limit)
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         now = store.now_us(connection)
         wanted = filter_conditions(connection, workspace_id, request.filter, now=now)
         conditions = [r.workspace_id == workspace_id, *wanted]
+        oldest_first = request.oldest_first or is_oldest_first(parse_search(request.filter.where or ""))
         if request.cursor is not None:
             at, last = tuple_(r.start_at, r.seq), tuple_(*decode_cursor(request.cursor, int, int))
-            conditions.append(at > last if request.oldest_first else at < last)
-        order = (r.start_at, r.seq) if request.oldest_first else (r.start_at.desc(), r.seq.desc())
+            conditions.append(at > last if oldest_first else at < last)
+        order = (r.start_at, r.seq) if oldest_first else (r.start_at.desc(), r.seq.desc())
         statement = select_flow_runs().where(*conditions).order_by(*order).limit(limit + 1)
         rows = connection.execute(statement).all()
     return make_page(rows, limit, item=to_flow_run, keys=lambda row: (row.start_at, row.seq))

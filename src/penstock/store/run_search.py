@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
 from sqlalchemy import text as sql
 
 from penstock.core.searching import Field, Moment, Term
@@ -69,6 +69,8 @@ def _condition(connection: Connection, workspace_id: int, term: Term, *, now: in
             return _has_parameter(connection.dialect.name, term, place)
         case Field.IS:
             return or_(*(_is(kind) for kind in term.values))
+        case Field.SORT:
+            return true()  # it says in which order, and of none that it does not fit
 
 
 def has_tag(dialect: str, tag: str, place: str | int) -> ColumnElement[bool]:

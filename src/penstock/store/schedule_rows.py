@@ -1,16 +1,17 @@
 """The rows of schedules: how a definition becomes one, and when somebody has to look at it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from penstock.core.errors import ScheduleInvalid
 from penstock.core.schedules import Schedule, check, from_json, to_json
-from penstock.core.ticks import next_tick
+from penstock.core.templates import render
+from penstock.core.ticks import Tick, next_tick, ticks
 from penstock.scheduling import ScheduleRow
 from penstock.store.database import Transaction
 from penstock.store.events import Told, add_events
@@ -43,14 +44,20 @@ def schedule_of(row: Row[Any]) -> Schedule:
     return definition if definition.active == row.active else replace(definition, active=row.active)
 
 
-def timing(definition: Schedule, *, done_until: int, rests: bool, moved: Iterable[int] = ()) -> dict[str, Any]:
-    """The columns that say when to look: the next tick after what was dealt with, and what was moved."""
+def timing(
+    definition: Schedule, *, done_until: int, rests: bool, moved: Iterable[int] = (), apart: Collection[int] = ()
+) -> dict[str, Any]:
+    """The columns that say when to look (at the next tick after what was dealt with, or one that was moved), and what comes next:
+    not one of the ticks `apart`, which are skipped, or were moved."""
     if rests or not definition.active:
         return {"done_until": done_until, "next_at": None, "due_at": None}
     tick = next_tick(definition, done_until)
-    next_at = None if tick is None else tick.at
-    candidates = [*moved, *([] if next_at is None else [next_at])]
-    return {"done_until": done_until, "next_at": next_at, "due_at": min(candidates, default=None)}
+    coming = tick
+    if coming is not None and coming.at in apart:
+        coming = next((one for one in ticks(definition, done_until) if one.at not in apart), None)
+    next_at = min((*moved, *(() if coming is None else (coming.at,))), default=None)
+    due_at = min((*moved, *(() if tick is None else (tick.at,))), default=None)
+    return {"done_until": done_until, "next_at": next_at, "due_at": due_at}
 
 
 def same_times(one: Schedule, other: Schedule) -> bool:
@@ -72,6 +79,27 @@ def parse_definition(target: Target, shape: Mapping[str, Any]) -> Schedule:
         raise ScheduleInvalid("parameters", None, f"has more than {DEFINITION_CHARACTERS_MAX:,} characters as JSON")
     check_given(target.flow_name, target.spec, definition.parameters)
     return definition
+
+
+def render_for(target: Target, tick: Tick, definition: Schedule, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill a tick's period into parameters. Raises `TemplateInvalid`."""
+    return render(
+        parameters,
+        period_start=tick.period_start,
+        period_end=tick.period_end,
+        timezone=definition.timezone,
+        scheduled_at=tick.at,
+        deployment=target.name,
+        flow=target.flow_name,
+    )
+
+
+def _try_out(target: Target, definition: Schedule, *, now: int) -> None:
+    """Fill the next tick's period in. Raises `TemplateInvalid`, `ParameterInvalid`: better now than when it comes."""
+    parameters = {**target.spec.parameters, **definition.parameters}
+    tick = next_tick(definition, now) if "{{" in str(parameters) else None
+    if tick is not None:
+        check_given(target.flow_name, target.spec, render_for(target, tick, definition, parameters))
 
 
 def read_schedules(connection: Connection, deployments: Sequence[int]) -> Mapping[int, Sequence[ScheduleRow]]:
@@ -130,6 +158,8 @@ def save_one(
 ) -> bool:
     """Insert or change a schedule; answers whether anything changed."""
     definition = parse_definition(target, shape)
+    if definition.active:
+        _try_out(target, definition, now=now)
     if known is None:
         values = {
             "workspace_id": target.workspace_id,
@@ -147,16 +177,16 @@ def save_one(
     before = schedule_of(known)
     if before == definition and dict(before.parameters) == dict(definition.parameters):
         return False
-    done_until, moved = known.done_until, moved_times(transaction.connection, known.seq)
+    done_until, excepted = known.done_until, read_excepted(transaction.connection, known.seq)
     if not same_times(before, definition):
-        done_until, moved = now, ()
+        done_until, excepted = now, {}
         transaction.connection.execute(delete(schedule_exception).where(x.schedule_seq == known.seq))
     elif definition.active and not before.active:  # what it missed while it rested is skipped
-        done_until, moved = max(now, done_until), moved_times(transaction.connection, known.seq, after=now)
+        done_until, excepted = max(now, done_until), read_excepted(transaction.connection, known.seq, after=now)
     values = {
         "definition": write_definition(definition),
         "active": definition.active,
-        **timing(definition, done_until=done_until, rests=target.paused, moved=moved),
+        **timing(definition, done_until=done_until, rests=target.paused, **excepted),
     }
     transaction.connection.execute(update(schedule).where(s.seq == known.seq).values(values))
     add_events(transaction, [told(target, "updated", definition.slug, now=now, actor=actor)])
@@ -166,8 +196,8 @@ def save_one(
 def rest_or_go_on(transaction: Transaction, target: Target, *, now: int) -> None:
     """A deployment was paused, or goes on: then what was missed is skipped."""
     for row in lock_schedules(transaction, target.seq).values():
-        moved = moved_times(transaction.connection, row.seq, after=now)
-        values = timing(schedule_of(row), done_until=max(now, row.done_until), rests=target.paused, moved=moved)
+        excepted = read_excepted(transaction.connection, row.seq, after=now)
+        values = timing(schedule_of(row), done_until=max(now, row.done_until), rests=target.paused, **excepted)
         transaction.connection.execute(update(schedule).where(s.seq == row.seq).values(values))
 
 
@@ -183,13 +213,13 @@ def forget(transaction: Transaction, seqs: Sequence[int]) -> None:
         transaction.connection.execute(delete(schedule).where(s.seq.in_(seqs)))
 
 
-def moved_times(connection: Connection, schedule_seq: int, *, after: int | None = None) -> Sequence[int]:
-    """When the next tick that was moved is to fire, if there is one."""
-    mine = [x.schedule_seq == schedule_seq, x.moved_to.is_not(None), ~x.fired]
-    if after is not None:
-        mine.append(x.moved_to > after)
-    soonest = connection.execute(select(func.min(x.moved_to)).where(*mine)).scalar()
-    return [] if soonest is None else [soonest]
+def read_excepted(
+    connection: Connection, schedule_seq: int, *, after: int | None = None
+) -> Mapping[str, Collection[int]]:
+    """What `timing` has to know of ticks that do not fire at their time; of those that were moved, where they went after some time."""
+    rows = connection.execute(select(x.fire_at, x.moved_to, x.fired).where(x.schedule_seq == schedule_seq)).all()
+    moved = [row.moved_to for row in rows if row.moved_to is not None and not row.fired]
+    return {"moved": [to for to in moved if after is None or to > after], "apart": {row.fire_at for row in rows}}
 
 
 def told(target: Target, what: str, slug: str, *, now: int, actor: str | None, **payload: Any) -> Told:

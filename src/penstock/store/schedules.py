@@ -30,7 +30,7 @@ from penstock.store.schedule_rows import (
     SCHEDULES_MAX,
     forget,
     lock_schedules,
-    moved_times,
+    read_excepted,
     save_one,
     schedule_of,
     timing,
@@ -101,8 +101,8 @@ def except_tick(store: Store, request: ExceptTick, workspace: str, *, actor: str
         else:
             values = {"schedule_seq": row.seq, "fire_at": request.at, "moved_to": request.to, "fired": False}
             upsert(connection, schedule_exception, values, key=("schedule_seq", "fire_at"))
-        moved = moved_times(connection, row.seq)
-        values = timing(schedule_of(row), done_until=row.done_until, rests=target.paused, moved=moved)
+        excepted = read_excepted(connection, row.seq)
+        values = timing(schedule_of(row), done_until=row.done_until, rests=target.paused, **excepted)
         connection.execute(update(schedule).where(s.seq == row.seq).values(values))
         touch(transaction, target.seq, now=now)
         what = "tick-restored" if request.restore else "tick-moved" if request.to is not None else "tick-excepted"
@@ -157,6 +157,9 @@ def list_ticks(store: Store, request: ListTicks, workspace: str) -> Sequence[Upc
             .where(*conditions)
         ).all()
         exceptions = _read_exceptions(connection, [row.seq for row in rows])
+    if request.excepted:
+        found = [tick for row in rows if row.seq in exceptions for tick in _excepted(row, request, exceptions[row.seq])]
+        return sorted(found, key=lambda tick: (tick.at, tick.fire_at))[:limit]
     opened = [(row.due_at, partial(_upcoming, row, request, exceptions.get(row.seq))) for row in rows]
     return list(islice(_merged(opened), limit))
 
@@ -183,19 +186,6 @@ def _upcoming(row: Row[Any], request: ListTicks, exceptions: _Exceptions | None)
     moved = exceptions.moved if exceptions else {}
     skipped = exceptions.skipped if exceptions else frozenset()
 
-    def made(tick: Tick, at: int) -> UpcomingTick:
-        return UpcomingTick(
-            deployment_id=row.id,
-            deployment_name=row.name,
-            flow_name=row.flow_name,
-            slug=row.slug,
-            at=at,
-            fire_at=tick.at,
-            period_start=tick.period_start,
-            period_end=tick.period_end,
-            skipped=tick.at in skipped,
-        )
-
     def regular() -> Iterator[UpcomingTick]:
         begin = max(request.since - definition.jitter_us - 1, row.done_until)
         held: list[tuple[int, int, UpcomingTick]] = []  # jitter may turn neighbours round
@@ -205,7 +195,8 @@ def _upcoming(row: Row[Any], request: ListTicks, exceptions: _Exceptions | None)
             if tick.at > request.until:
                 break
             if tick.at not in moved:
-                shown = made(tick, jittered(tick, definition, jitter_key(row.deployment_seq, row.slug, tick)))
+                at = jittered(tick, definition, jitter_key(row.deployment_seq, row.slug, tick))
+                shown = _made(row, tick, at, skipped=tick.at in skipped)
                 heapq.heappush(held, (shown.at, tick.at, shown))
         while held:
             yield heapq.heappop(held)[2]
@@ -214,10 +205,40 @@ def _upcoming(row: Row[Any], request: ListTicks, exceptions: _Exceptions | None)
     for fire_at, to in moved.items():
         tick = next_tick(definition, fire_at - 1)
         if tick is not None and to is not None:
-            elsewhere.append(made(tick, to))
+            elsewhere.append(_made(row, tick, to))
     elsewhere.sort(key=lambda tick: tick.at)
     both = heapq.merge(regular(), elsewhere, key=lambda tick: tick.at)
     return (tick for tick in both if request.since <= tick.at <= request.until)
+
+
+def _excepted(row: Row[Any], request: ListTicks, exceptions: _Exceptions) -> Iterator[UpcomingTick]:
+    """The ticks of one schedule that do not fire at their time."""
+    definition = schedule_of(row)
+    gone = dict.fromkeys(exceptions.skipped) | dict(exceptions.moved)
+    for fire_at, to in gone.items():
+        tick = next_tick(definition, fire_at - 1)
+        known = tick is not None and tick.at == fire_at  # the schedule may have been changed since
+        if (
+            tick is not None
+            and known
+            and request.since <= max(fire_at, to or 0)
+            and min(fire_at, to or fire_at) <= request.until
+        ):
+            yield _made(row, tick, fire_at if to is None else to, skipped=to is None)
+
+
+def _made(row: Row[Any], tick: Tick, at: int, *, skipped: bool = False) -> UpcomingTick:
+    return UpcomingTick(
+        deployment_id=row.id,
+        deployment_name=row.name,
+        flow_name=row.flow_name,
+        slug=row.slug,
+        at=at,
+        fire_at=tick.at,
+        period_start=tick.period_start,
+        period_end=tick.period_end,
+        skipped=skipped,
+    )
 
 
 def jitter_key(deployment_seq: int, slug: str, tick: Tick) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Dialect, Index
+from sqlalchemy import Connection, Dialect, Index, inspect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from penstock.core.errors import StoreTooNew
@@ -24,7 +24,7 @@ from penstock.store.tables import (
 if TYPE_CHECKING:
     from alembic.operations import Operations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 
 _IN_AN_INDEX = {"literal_binds": True, "include_table": False}
 
@@ -71,7 +71,43 @@ def _add_work(operations: "Operations") -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: Sequence[Migration] = (Migration(2, _add_limits_and_search), Migration(3, _add_work))
+def _add_messages(operations: "Operations") -> None:
+    """Version 4: messages to runs, and when workers left. What hung on runs that were deleted since goes."""
+    from penstock.store.work_tables import run_message  # lazy: only where the schema is made
+
+    connection = operations.get_bind()
+    dialect = connection.dialect
+    statements = [str(CreateTable(run_message).compile(dialect=dialect))]
+    statements += [index_ddl(index, dialect) for index in run_message.indexes]
+    if all(
+        column["name"] != "left_at" for column in inspect(connection).get_columns("worker")
+    ):  # version 3 made it now
+        statements += ["ALTER TABLE worker ADD COLUMN left_at BIGINT"]
+    statements += [
+        f"DELETE FROM {name} WHERE NOT EXISTS (SELECT 1 FROM flow_run WHERE flow_run.seq = {name}.flow_run_seq)"
+        for name in ("run_request", "run_input")
+    ]
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def _add_whereabouts(operations: "Operations") -> None:
+    """Version 5: what a process runs on, and which run holds a slot."""
+    connection = operations.get_bind()
+    for column in (writer.c.environment, concurrency_slot.c.flow_run_id):
+        table = column.table.name
+        known = {one["name"] for one in inspect(connection).get_columns(table)}
+        if column.name not in known:  # version 2 makes its table as it is now
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
+
+
+MIGRATIONS: Sequence[Migration] = (
+    Migration(2, _add_limits_and_search),
+    Migration(3, _add_work),
+    Migration(4, _add_messages),
+    Migration(5, _add_whereabouts),
+)
 
 
 def ddl(dialect: Dialect) -> list[str]:

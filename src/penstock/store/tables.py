@@ -122,12 +122,13 @@ writer = _table(
     Column("seen_at", BIG, nullable=False),
     Column("closed_at", BIG),
     Column("lease_until", BIG),
+    Column("environment", Text),
     UniqueConstraint("workspace_id", "id", name="uq_writer_id"),
 )
 _leased = writer.c.lease_until.is_not(None)
 Index("ix_writer_lease", writer.c.lease_until, info={WHERE: _leased})
 """A process that journals. `lease_until` is set where nobody here can look at its lock. `mark` is its last
-record taken in; `tasks` maps task ids to the `task` rows it defined."""
+record taken in; `tasks` maps task ids to the `task` rows it defined; `environment` says by which Python it runs."""
 
 flow_run = _table(
     "flow_run",
@@ -384,9 +385,10 @@ concurrency_slot = _table(
     Column("holder", Text),
     Column("taken_at", BIG, nullable=False),
     Column("expires_at", BIG, nullable=False),
+    Column("flow_run_id", HexId),
     UniqueConstraint("limit_seq", "id", name="uq_concurrency_slot_id"),
 )
-"""Slots that somebody holds, until they are given back or the lease ends."""
+"""Slots that somebody holds, until they are given back or the lease ends. A row that occupies none is of somebody who waits."""
 Index("ix_concurrency_slot_id", concurrency_slot.c.id)
 
 FULL_TEXT: Mapping[str, Sequence[str]] = MappingProxyType(

@@ -7,10 +7,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from penstock.core.errors import RequestInvalid
 from penstock.core.ids import ID_HEX_LENGTH
 from penstock.core.states import Reason, RunState, StateType
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+NAME_CHARACTERS_MAX = 1_000
 
 _REASONS: Mapping[str | None, Reason] = MappingProxyType({reason.value: reason for reason in Reason})
 _TYPES: Mapping[str, StateType] = MappingProxyType({type_.value: type_ for type_ in StateType})
@@ -49,6 +51,16 @@ def clean_text(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", REPLACEMENT)
     return clean_half_pairs(text)
+
+
+def checked_name(kind: str, name: str) -> str:
+    """A name by which something is found again, cleaned. Raises `RequestInvalid` for one that nobody could type."""
+    name = clean_text(name)
+    if not name.strip() or len(name) > NAME_CHARACTERS_MAX or any(c < " " or c == "\x7f" for c in name):
+        raise RequestInvalid(
+            f"The name of a {kind} has 1 to {NAME_CHARACTERS_MAX} characters and no control characters, not {name!r:.300}."
+        )
+    return name
 
 
 def clean_half_pairs(text: str) -> str:

@@ -11,7 +11,7 @@ from penstock.store.near import near_names
 from penstock.store.pages import clamp, decode_cursor, make_page
 from penstock.store.tables import variable
 from penstock.store.upserts import insert_if_new, upsert
-from penstock.store.values import clean_text, decode_json, encode_json
+from penstock.store.values import checked_name, decode_json, encode_json
 
 v = variable.c
 
@@ -20,7 +20,7 @@ def set_variable(store: Store, request: SetVariable, workspace: str) -> Variable
     """Answer `SetVariable`."""
     with store.write() as transaction:
         workspace_id, now = store.make_workspace(transaction, workspace), transaction.now_us()
-        name = clean_text(request.name)
+        name = checked_name("variable", request.name)
         values = {
             "workspace_id": workspace_id,
             "name": name,

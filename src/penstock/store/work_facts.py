@@ -13,7 +13,7 @@ from penstock.core.admission import AdmissionFacts, Candidate, Crowd, Line
 from penstock.core.errors import NotFound
 from penstock.store.database import Store
 from penstock.store.near import near_names
-from penstock.store.pools import IS_CLAIMED, IS_WAITING, SERVED, unknown_queues
+from penstock.store.pools import IS_CLAIMED, IS_WAITING, number_of_served, unknown_queues
 from penstock.store.tables import flow, flow_run
 from penstock.store.targets import find_deployment, read_spec
 from penstock.store.work_tables import deployment, deployment_version, run_request, work_pool, work_queue
@@ -114,7 +114,7 @@ def find_source(connection: Connection, workspace_id: int, hello: WorkerHello, *
         served = tuple(sorted(find_deployment(connection, workspace_id, key) for key in hello.queues))
         if lock and served:
             connection.execute(_deployments_locked, {"deployments": served}).all()
-        return Source(SERVED, "", served or (-1,))
+        return Source(number_of_served(workspace_id), "", served or (-1,))
     named = {"workspace": workspace_id, "pool": hello.work_pool}
     seq = connection.execute(_pool_by_name_locked if lock else _pool_by_name, named).scalar()
     if seq is None:

@@ -58,8 +58,8 @@ schedule = Table(
     Column("due_at", BIG),
     UniqueConstraint("deployment_seq", "slug", name="uq_schedule_slug"),
 )
-"""Ticks up to `done_until` were dealt with; `last_at` is the last of them that came, `next_at` the next to come. `due_at` is when
-to look: at the next tick or at one that was moved; none while the schedule or its deployment rests."""
+"""Ticks up to `done_until` were dealt with; `last_at` is the last of them that came, `next_at` when the next run is to come. `due_at` is when
+to look: at the next tick, also one that is skipped, or at one that was moved; none while the schedule or its deployment rests."""
 _due = schedule.c.due_at.is_not(None)
 Index("ix_schedule_due", schedule.c.due_at, info={WHERE: _due})
 
@@ -179,8 +179,10 @@ worker = Table(
     Column("run_limit", Integer),
     Column("started_at", BIG, nullable=False),
     Column("seen_at", BIG, nullable=False),
+    Column("left_at", BIG),
     UniqueConstraint("pool_seq", "name", name="uq_worker_name"),
 )
+"""Of a worker that serves its own deployments `pool_seq` is its workspace's number, negative. `left_at`: when it said that it goes."""
 
 backfill = Table(
     "backfill",
@@ -225,6 +227,22 @@ run_input = Table(
     UniqueConstraint("flow_run_seq", "key", name="uq_run_input_key"),
 )
 """What a run that waits for somebody asks, and the answer."""
+
+run_message = Table(
+    "run_message",
+    metadata,
+    Column("seq", BIG, Identity(), primary_key=True),
+    Column("flow_run_seq", BIG, nullable=False),
+    Column("id", HexId, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("sender", Text),
+    Column("sent_at", BIG, nullable=False),
+    Column("sent_by", Text, nullable=False),
+    UniqueConstraint("flow_run_seq", "id", name="uq_run_message_id"),
+)
+"""What was sent to a run unasked. `sender` is the run that sent it, if one did."""
+Index("ix_run_message_flow_run", run_message.c.flow_run_seq, run_message.c.key, run_message.c.seq)
 
 NEW_TABLES = (
     deployment, deployment_version, schedule, schedule_exception, run_request, work_pool, work_queue, worker, backfill, run_input,

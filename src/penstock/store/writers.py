@@ -9,7 +9,7 @@ from penstock.ports import FindOpenRuns, OpenRuns, WriterHello
 from penstock.store.database import Store, Transaction
 from penstock.store.tables import flow_run, writer
 from penstock.store.upserts import insert_if_new
-from penstock.store.values import clean_text
+from penstock.store.values import clean, clean_text, encode_json
 
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 1.0, 3_600.0
 TASKS_NONE = "{}"
@@ -37,6 +37,8 @@ def find_open_runs(store: Store, request: FindOpenRuns, workspace: str) -> OpenR
 def add_writer(transaction: Transaction, workspace_id: int, hello: WriterHello, *, at: int) -> int:
     """Make a writer known, or known better; answer its number."""
     values: dict[str, Any] = {"host": clean_text(hello.host), "boot_id": hello.boot_id, "pid": hello.pid, "seen_at": at}
+    if hello.environment:
+        values["environment"] = encode_json(clean(dict(hello.environment)))
     if hello.lease_seconds is not None:  # its length is what lies between the two, as they move together
         values["seen_at"] = transaction.now_us()
         values["lease_until"] = values["seen_at"] + lease_us(hello.lease_seconds)

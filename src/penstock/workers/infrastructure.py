@@ -24,6 +24,8 @@ OURS: Mapping[str, str] = MappingProxyType(
 RUN_VARIABLE, CLAIM_VARIABLE = "PENSTOCK_FLOW_RUN_ID", "PENSTOCK_FLOW_RUN_CLAIM"
 FOLDER_VARIABLE = "PENSTOCK_FLOW_RUN_FOLDER"
 """What the process of a run is told by its environment."""
+API_KEY_VARIABLE = "PENSTOCK_API_KEY"
+"""Where the process of a run finds what it shows the server: its token, or a key that its job gives it."""
 FLEETING_VARIABLE = "PENSTOCK_FLOW_RUN_FLEETING"
 """Set where the process's disk goes with it: it stays until all that it recorded is with the server."""
 

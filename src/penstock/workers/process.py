@@ -15,6 +15,7 @@ from typing import Any
 from penstock.core.errors import RequestInvalid
 from penstock.work import ClaimedRun
 from penstock.workers.infrastructure import (
+    API_KEY_VARIABLE,
     CLAIM_VARIABLE,
     FOLDER_VARIABLE,
     RUN_VARIABLE,
@@ -36,7 +37,7 @@ class ProcessInfrastructure:
     def start(self, claimed: ClaimedRun) -> Handle:
         """Start a run's process."""
         job = job_of(claimed)
-        environment = make_environment(job)
+        environment = make_environment(claimed, job)
         if can_be_warm(claimed, job):
             handle = self._warm.start(claimed, job, environment)
             if handle is not None:
@@ -53,10 +54,17 @@ def can_be_warm(claimed: ClaimedRun, job: Mapping[str, Any]) -> bool:
     return bool(job.get("warm", True)) and not job.get("python") and not claimed.request.spec.pull_steps
 
 
-def make_environment(job: Mapping[str, Any]) -> dict[str, str]:
-    """The worker's environment with that of the job on top."""
+def make_environment(claimed: ClaimedRun, job: Mapping[str, Any]) -> dict[str, str]:
+    """The worker's environment with that of the job on top.
+
+    The worker's key is not in it where the run has a token, which is no part of what runs share; see `API_KEY_VARIABLE`. A process
+    that runs one after another keeps the key: a token is of one run.
+    """
     given = {str(name): str(value) for name, value in (job.get("env") or {}).items()}
-    return {**os.environ, "PENSTOCK_LOGS_TO_TERMINAL": "0", **given}
+    environment = {**os.environ, "PENSTOCK_LOGS_TO_TERMINAL": "0", **given}
+    if claimed.token is not None and API_KEY_VARIABLE not in given and job.get("isolation") != "reuse":
+        environment.pop(API_KEY_VARIABLE, None)
+    return environment
 
 
 def start_cold(claimed: ClaimedRun, job: Mapping[str, Any], environment: Mapping[str, str]) -> "ProcessHandle":
@@ -68,6 +76,8 @@ def start_cold(claimed: ClaimedRun, job: Mapping[str, Any], environment: Mapping
         raise RequestInvalid(f"The job's working folder {folder} is not on this machine.")
     if folder:
         told[FOLDER_VARIABLE] = str(folder)
+    if claimed.token is not None and API_KEY_VARIABLE not in environment:
+        told[API_KEY_VARIABLE] = claimed.token
     try:
         process = subprocess.Popen(
             command,

@@ -4,6 +4,7 @@ It is a worker of no pool, which claims only what is asked of these deployments.
 """
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ def serve(
         name=f"serve-{name_of_worker()}",
         work_pool="",
         queues=tuple(_key(each) for each in saved),
+        host=os.uname().nodename,
         limit=limit or sys.maxsize,
     )
     worker = make_worker(settings, options, infrastructure=_Shown(), tell=_say)

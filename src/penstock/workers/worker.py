@@ -152,9 +152,17 @@ class Worker:
             self._stopping.set()
             self._reports.put(_Farewell())
             threads[2].join(WAIT_SECONDS)
+            self._say_goodbye()
             self._infrastructure.close()
         if self._failed is not None:
             raise self._failed
+
+    def _say_goodbye(self) -> None:
+        """So that nobody takes it for one that is there, or was lost."""
+        try:
+            self._orchestrator.ask(RenewClaims(worker=self._hello, leaving=True), self._principal)
+        except PenstockError as error:
+            logger.debug("%s", error)
 
     def _is_through(self) -> bool:
         if self._failed is not None or self._leaving.is_set():

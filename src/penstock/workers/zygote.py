@@ -25,6 +25,7 @@ from penstock.scheduling import DeploymentSpec
 from penstock.wire import decoder, encoder
 from penstock.work import ClaimedRun
 from penstock.workers.execute import Job, Loaded, find_job, load, run_job
+from penstock.workers.infrastructure import API_KEY_VARIABLE
 from penstock.workers.printing import outlive_reader
 
 MESSAGE_BYTES_MAX = 256 * 1024
@@ -122,6 +123,8 @@ class _Zygote:
         outlive_reader()
         gc.unfreeze()
         if len(fds) == 1:
+            if message.get("token"):
+                os.environ.setdefault(API_KEY_VARIABLE, message["token"])
             return run_job(read_job(message), self._loaded)
         return self._run_several(message, socket.socket(fileno=fds[1]))
 
@@ -182,7 +185,7 @@ def _leave(code: int) -> NoReturn:
 
 def make_message(key: str, claimed: ClaimedRun) -> dict[str, Any]:
     """What a fork has to know to begin a run: the run with it, unless its parameters are too large for a message."""
-    message = {"key": key, "run": claimed.run.id, "claim": claimed.request.claim}
+    message = {"key": key, "run": claimed.run.id, "claim": claimed.request.claim, "token": claimed.token}
     whole = {**message, "flow_run": encoder(FlowRun)(claimed.run), "anew": claimed.request.anew}
     return whole if len(json.dumps(whole)) < RUN_BYTES_MAX else message
 

@@ -2,14 +2,16 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from penstock.core.errors import RequestInvalid
+from penstock.core.errors import NotFound, RequestInvalid
 from penstock.core.job_templates import DEFAULTS
-from penstock.integrations.kubernetes import KubernetesInfrastructure
-from penstock.work import SaveWorkPool
+from penstock.integrations.kubernetes import KubernetesClusterConfig, KubernetesInfrastructure
+from penstock.work import GetWorkPool, SaveWorkPool
 from tests.fixtures.kubernetes import (
     STARTED,
     Document,
@@ -179,10 +181,28 @@ def test_a_pod_that_could_reach_no_server_is_not_made(
     assert [] == cluster.all("jobs")
 
 
-def test_an_unknown_context_is_told_of(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_context_is_told_of_before_anything_is_claimed(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PENSTOCK_KUBERNETES_CONTEXT", "elsewhere")
+    pool = mill.history.ask(GetWorkPool(name=POOL))
     with pytest.raises(RequestInvalid, match="elsewhere"):
-        KubernetesInfrastructure()
+        mill.infrastructure.watch_orphans(pool, lambda *_: None)
+
+
+def test_a_block_says_in_which_cluster_a_job_is_made(
+    mill: Mill, cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = KubernetesClusterConfig.from_file()
+    assert "let me in" not in repr(block)
+    block.save("mill")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(NotFound, match="mile"):
+        mill.start(cluster_config="mile")
+    mill.start(cluster_config="mill")
+    until(lambda: cluster.all("jobs"), "a job")
+    with pytest.raises(RequestInvalid, match="no configuration"):
+        mill.start()
+    with pytest.raises(ValidationError, match="its contexts: mill"):
+        KubernetesClusterConfig(config=block.config, context_name="elsewhere")
 
 
 # ---- What never begins -------------------------------------------------------------------------------------------

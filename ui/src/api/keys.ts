@@ -6,6 +6,7 @@ export const keys = {
   session: ["session"] as const,
   version: ["version"] as const,
   database: ["database"] as const,
+  upkeep: ["upkeep"] as const,
   runs: ["runs"] as const,
   runList: (filter: RunFilter, limit: number) => ["runs", "list", filter, limit] as const,
   runPages: (filter: RunFilter) => ["runs", "pages", filter] as const,

@@ -73,6 +73,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/upkeep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How are its services doing? */
+        get: operations["GetUpkeep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/writers/{writer_id}/records": {
         parameters: {
             query?: never;
@@ -126,7 +143,7 @@ export interface paths {
         put?: never;
         /**
          * List flow runs
-         * @description Runs, newest start first. Raises `SearchInvalid` for what the filter's `where` cannot mean.
+         * @description Runs, newest start first, or oldest with `sort:oldest` in `where`. Raises `SearchInvalid` for what the filter's `where` cannot mean.
          */
         post: operations["ListFlowRuns"];
         delete?: never;
@@ -761,6 +778,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/concurrency-limit-waiters/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List slot waiters
+         * @description Who waits for a limit's slots, the longest first. Raises `NotFound`.
+         */
+        get: operations["ListSlotWaiters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/concurrency-limit-resets/{name}": {
         parameters: {
             query?: never;
@@ -1098,7 +1135,7 @@ export interface paths {
         };
         /**
          * List workers
-         * @description The workers of a pool, or of all; those not heard of for a day are forgotten.
+         * @description The workers of a pool, or all, with those that serve their own deployments; those not heard of for a day are forgotten.
          */
         get: operations["ListWorkers"];
         put?: never;
@@ -1120,7 +1157,7 @@ export interface paths {
         put?: never;
         /**
          * Renew claims
-         * @description Renew the leases of claims (run, claim number), and say that the worker lives.
+         * @description Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes.
          */
         post: operations["RenewClaims"];
         delete?: never;
@@ -1292,6 +1329,32 @@ export interface paths {
          *     Raises `NotFound`, `ParameterInvalid` naming what does not fit, `Conflict` if it does not wait (any more).
          */
         post: operations["AnswerRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flow-runs/{flow_run_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List run messages
+         * @description What was sent to a run with a key, in order, after the one of some number. Raises `NotFound`.
+         */
+        get: operations["ListRunMessages"];
+        put?: never;
+        /**
+         * Send to run
+         * @description Send a run a value that it may look for. Sent again with the same id, it is there once.
+         *
+         *     Raises `NotFound`, `Conflict` for a run that has ended, `RequestInvalid` for a value that is too large, or one too many.
+         */
+        post: operations["SendToRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1998,6 +2061,7 @@ export interface paths {
          *     | `flow-runs` | runs that changed, as they are now (with `run`: that run and its direct subflows) |
          *     | `logs` | with `run`: new log lines of it and of its subflows |
          *     | `events` | with `events=true`: new events |
+         *     | `topics` | what else changed: `deployment`, `schedule`, `backfill`, `work-pool`, `worker`; ask for them anew |
          *     | `reset` | more was missed than can be sent: read lists anew |
          *
          *     The id of each event is a cursor: `Last-Event-ID`, which browsers send by themselves, or `after` goes on from there.
@@ -2053,6 +2117,11 @@ export interface components {
             lease_seconds: number;
             /** Holder */
             holder?: string | null;
+            /**
+             * Flow Run Id
+             * @description The run that it is for, if it is for one.
+             */
+            flow_run_id?: string | null;
         };
         /**
          * AddNotificationBody
@@ -2370,6 +2439,11 @@ export interface components {
              * @description Whether so much changed at once that lists are to be read anew; `cursor` is after all of it.
              */
             reset: boolean;
+            /**
+             * Topics
+             * @description What else changed, of `TOPICS`: ask for it anew.
+             */
+            topics: string[];
         } & {
             [key: string]: unknown;
         };
@@ -2456,6 +2530,11 @@ export interface components {
             created_at: number;
             /** Updated At */
             updated_at: number;
+            /**
+             * Waiting
+             * @description How many ask for slots and get none.
+             */
+            waiting: number;
         } & {
             [key: string]: unknown;
         };
@@ -2979,6 +3058,13 @@ export interface components {
             deployment: string | null;
             /** Deployment Version */
             deployment_version: number | null;
+            /**
+             * Environment
+             * @description What its process runs on: the versions of Python and of Penstock, the platform, and the environment's folder.
+             */
+            environment: {
+                [key: string]: string;
+            } | null;
             /** Changed */
             changed: number;
         } & {
@@ -3124,6 +3210,8 @@ export interface components {
             taken_at: number;
             /** Expires At */
             expires_at: number;
+            /** Flow Run Id */
+            flow_run_id: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -3184,7 +3272,7 @@ export interface components {
         };
         /**
          * ListFlowRunsBody
-         * @description Runs, newest start first. Raises `SearchInvalid` for what the filter's `where` cannot mean.
+         * @description Runs, newest start first, or oldest with `sort:oldest` in `where`. Raises `SearchInvalid` for what the filter's `where` cannot mean.
          */
         ListFlowRunsBody: {
             filter?: components["schemas"]["RunFilter"];
@@ -3691,7 +3779,7 @@ export interface components {
         };
         /**
          * RenewClaimsBody
-         * @description Renew the leases of claims (run, claim number), and say that the worker lives.
+         * @description Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes.
          */
         RenewClaimsBody: {
             worker: components["schemas"]["WorkerHello"];
@@ -3703,6 +3791,11 @@ export interface components {
                 string,
                 number
             ][];
+            /**
+             * Leaving
+             * @default false
+             */
+            leaving: boolean;
         };
         /**
          * RenewSlotsBody
@@ -3913,7 +4006,7 @@ export interface components {
             ids: string[];
             /**
              * Where
-             * @description A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see the reference.
+             * @description A search, as in `state:failed flow:web-to-* started>-2h param.year=2020 text`; see `docs/reference/searching.md`.
              */
             where?: string | null;
         };
@@ -3957,6 +4050,32 @@ export interface components {
             answered_at: number | null;
             /** Answered By */
             answered_by: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RunMessage
+         * @description What was sent to a run, which goes on meanwhile.
+         */
+        RunMessage: {
+            /**
+             * Number
+             * @description Of those to one run, a later one has a higher number.
+             */
+            number: number;
+            /** Key */
+            key: string;
+            /** Value */
+            value: unknown;
+            /**
+             * Sender
+             * @description The run that sent it, if one did.
+             */
+            sender: string | null;
+            /** Sent At */
+            sent_at: number;
+            /** Sent By */
+            sent_by: string;
         } & {
             [key: string]: unknown;
         };
@@ -4303,6 +4422,58 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * SendToRunBody
+         * @description Send a run a value that it may look for. Sent again with the same id, it is there once.
+         *
+         *     Raises `NotFound`, `Conflict` for a run that has ended, `RequestInvalid` for a value that is too large, or one too many.
+         */
+        SendToRunBody: {
+            /**
+             * Id
+             * @example 018bcfe5680070008000000000000000
+             */
+            id: string;
+            /** Key */
+            key: string;
+            /** Value */
+            value?: unknown;
+            /** Sender */
+            sender?: string | null;
+        };
+        /**
+         * Service
+         * @description Something that this server does once in a while.
+         */
+        Service: {
+            /**
+             * Name
+             * @example retention
+             */
+            name: string;
+            /** Interval Seconds */
+            interval_seconds: number;
+            /**
+             * Last At
+             * @description When it was called last, microseconds UTC; none before the first time.
+             */
+            last_at: number | null;
+            /**
+             * Last Seconds
+             * @description How long that took.
+             */
+            last_seconds: number | null;
+            /**
+             * Last Done
+             * @description How many things were done then.
+             */
+            last_done: number | null;
+            /**
+             * Error
+             * @description Why the last call failed; none if it did not.
+             */
+            error: string | null;
+        };
+        /**
          * SessionAnswer
          * @description Whether a key is needed, and whether this browser has handed it in.
          */
@@ -4360,6 +4531,25 @@ export interface components {
              * @default true
              */
             overwrite: boolean;
+        };
+        /**
+         * SlotWaiter
+         * @description Somebody who asked for slots of a limit that has no room, and asks again.
+         */
+        SlotWaiter: {
+            /** Id */
+            id: string;
+            /**
+             * Holder
+             * @description Who it will be that holds them.
+             */
+            holder: string | null;
+            /** Since */
+            since: number;
+            /** Flow Run Id */
+            flow_run_id: string | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * SlotsAnswer
@@ -4468,6 +4658,11 @@ export interface components {
             events: number;
             /** Bytes */
             bytes: number;
+            /**
+             * Scheduler Lag Us
+             * @description How long the first tick of a schedule has been due that nobody has fired; 0 if all are.
+             */
+            scheduler_lag_us: number;
         } & {
             [key: string]: unknown;
         };
@@ -4707,6 +4902,27 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Upkeep
+         * @description What keeps runs, schedules and the database in order.
+         */
+        Upkeep: {
+            /**
+             * Services
+             * @description Of this server; none if it was started with `--no-services`.
+             */
+            services: components["schemas"]["Service"][];
+            /**
+             * Retention Days
+             * @description Ended runs older than this are removed; 0 keeps them for ever.
+             */
+            retention_days: number;
+            /**
+             * Lease Seconds
+             * @description So long nothing may be heard of a process before its runs have crashed.
+             */
+            lease_seconds: number;
+        };
+        /**
          * UseDeploymentVersionBody
          * @description Roll back (or forward): runs asked for from now on use that version. Raises `NotFound`.
          */
@@ -4844,7 +5060,10 @@ export interface components {
         Worker: {
             /** Name */
             name: string;
-            /** Work Pool */
+            /**
+             * Work Pool
+             * @description Empty for one that serves its own deployments, which `queues` then are.
+             */
             work_pool: string;
             /** Host */
             host: string;
@@ -4864,6 +5083,11 @@ export interface components {
             seen_at: number;
             /** Online */
             online: boolean;
+            /**
+             * Left At
+             * @description When it said that it goes; none while it is there, and if it was lost.
+             */
+            left_at: number | null;
         } & {
             [key: string]: unknown;
         };
@@ -4918,6 +5142,13 @@ export interface components {
              * @description For a process whose lock nobody at the store can look at: unless it is heard of within this time, it is dead.
              */
             lease_seconds?: number | null;
+            /**
+             * Environment
+             * @description What it runs on: python, penstock, platform, prefix.
+             */
+            environment?: {
+                [key: string]: string;
+            };
         };
         /**
          * DeploymentSpec
@@ -5386,6 +5617,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    GetUpkeep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upkeep"];
                 };
             };
             /** @description The API key is missing or wrong. */
@@ -8852,6 +9157,91 @@ export interface operations {
             };
         };
     };
+    ListSlotWaiters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlotWaiter"][];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     ResetConcurrencyLimit: {
         parameters: {
             query?: never;
@@ -11778,6 +12168,193 @@ export interface operations {
             };
         };
     };
+    ListRunMessages: {
+        parameters: {
+            query: {
+                key: string;
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunMessage"][];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    SendToRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendToRunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunMessage"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something stands against it: the message says what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     ListDeployments: {
         parameters: {
             query?: {
@@ -12638,6 +13215,8 @@ export interface operations {
                 until: number;
                 deployment?: string | null;
                 limit?: number;
+                /** @description Only those that are skipped or were moved from or to a time between the two; a moved one that ran already is skipped. */
+                excepted?: boolean;
             };
             header?: never;
             path?: never;

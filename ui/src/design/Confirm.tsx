@@ -13,11 +13,12 @@ interface ConfirmProps {
   /** What it will happen to. */
   items?: readonly string[];
   busy?: boolean;
+  kind?: "danger" | "primary";
   children: ReactNode;
 }
 
 /** Says what will happen to what, and how many, before it happens. */
-export function Confirm({ open, onClose, onConfirm, title, verb, items = [], busy = false, children }: ConfirmProps) {
+export function Confirm({ open, onClose, onConfirm, title, verb, items = [], busy = false, kind = "danger", children }: ConfirmProps) {
   return (
     <Dialog open={open} onClose={onClose} title={title} description={children}>
       {items.length > 0 && (
@@ -28,7 +29,7 @@ export function Confirm({ open, onClose, onConfirm, title, verb, items = [], bus
       )}
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>Leave as it is</Button>
-        <Button kind="danger" disabled={busy} onClick={onConfirm}>{verb}</Button>
+        <Button kind={kind} disabled={busy} onClick={onConfirm}>{verb}</Button>
       </div>
     </Dialog>
   );

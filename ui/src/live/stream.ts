@@ -3,8 +3,8 @@
 import { address } from "@/api/http";
 import { setLiveStatus } from "@/live/status";
 
-export type StreamKind = "hello" | "flow-runs" | "logs" | "events" | "reset";
-const KINDS: readonly StreamKind[] = ["hello", "flow-runs", "logs", "events", "reset"];
+export type StreamKind = "hello" | "flow-runs" | "logs" | "events" | "topics" | "reset";
+const KINDS: readonly StreamKind[] = ["hello", "flow-runs", "logs", "events", "topics", "reset"];
 
 const REOPEN_MILLISECONDS = 1_500;
 const OFFLINE_AFTER_FAILURES = 3;

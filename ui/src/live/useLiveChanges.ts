@@ -9,6 +9,15 @@ import { throttled } from "@/live/throttled";
 const LISTS_MILLISECONDS = 1_500;
 const PARTS_MILLISECONDS = 400;
 
+/** What is asked for anew when the server tells of a topic. */
+const TOPICS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  deployment: [keys.deployments, keys.ticks, keys.flows],
+  schedule: [keys.deployments, keys.ticks],
+  backfill: [keys.backfills],
+  "work-pool": [keys.pools],
+  worker: [keys.pools],
+};
+
 /** Keeps everything on the page as the server has it: of one run if one is looked at, of all runs otherwise. */
 export function useLiveChanges(run: string | undefined, events: boolean): void {
   const client = useQueryClient();
@@ -30,7 +39,10 @@ export function useLiveChanges(run: string | undefined, events: boolean): void {
         renewParts();
       } else if (kind === "logs" && run !== undefined) addLogLines(client, run, data as LogLine[]);
       else if (kind === "events") addEvents(client, data as Event[]);
-      else if (kind === "reset") void client.invalidateQueries();
+      else if (kind === "topics") {
+        for (const queryKey of (data as string[]).flatMap((topic) => TOPICS[topic] ?? [])) void client.invalidateQueries({ queryKey });
+        if (run !== undefined) for (const part of ["why", "request"]) void client.invalidateQueries({ queryKey: keys.runPart(run, part) });
+      } else if (kind === "reset") void client.invalidateQueries();
       // What was read before the stream began may have missed something in between.
       else if (kind === "hello") void client.invalidateQueries({ predicate: ({ state, queryKey }) => queryKey[0] !== keys.session[0] && state.dataUpdatedAt > 0 && state.dataUpdatedAt <= opened });
     });

@@ -1,6 +1,8 @@
 // Between a schedule's definition and the form that edits it. Pure.
 
 import type { Definition } from "@/api/queries/schedules";
+import type { Schema } from "@/forms/shape";
+import { changesOf, isValues, objectOf, settle, type Problems, type Values } from "@/forms/values";
 import { DAY, HOUR, MINUTE, SECOND, type Micros } from "@/time/format";
 import { instantOf, localText } from "@/time/local";
 
@@ -21,7 +23,6 @@ export interface ScheduleForm {
   jitter: string;
   start: string;
   end: string;
-  parameters: string;
 }
 
 const text = (value: unknown, otherwise = ""): string => (typeof value === "string" ? value : otherwise);
@@ -32,29 +33,20 @@ export function formOf(definition: Definition, zone: string): ScheduleForm {
   const interval = Number(definition["interval_us"] ?? HOUR);
   const [unit, size] = UNITS.findLast(([, each]) => interval % each === 0) ?? UNITS[0];
   const kind = text(definition["kind"], "cron");
-  const parameters = definition["parameters"] ?? {};
   return {
     kind: kind === "interval" || kind === "rrule" ? kind : "cron", slug: text(definition["slug"]), cron: text(definition["cron"], "0 5 * * *"), every: String(interval / size), unit,
     anchor: local(definition["anchor_us"]), rrule: text(definition["rrule"], "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17;BYMINUTE=0"), timezone: text(definition["timezone"], zone),
     catchup: text(definition["catchup"], "latest"), catchupLimit: String(Number(definition["catchup_limit"] ?? 100)), overlap: text(definition["overlap"], "allow"),
     jitter: String(Number(definition["jitter_us"] ?? 0) / SECOND), start: local(definition["start_us"]), end: local(definition["end_us"]),
-    parameters: Object.keys(parameters).length === 0 ? "" : JSON.stringify(parameters, null, 2),
   };
 }
 
 export type FormProblems = Partial<Record<keyof ScheduleForm, string>>;
 
 /** What a form means, and what of it cannot be read; whether it fires is for the server to say. */
-export function definitionOf(form: ScheduleForm, before: Definition = {}): { definition: Definition; problems: FormProblems } {
+export function definitionOf(form: ScheduleForm, parameters: Values, before: Definition = {}): { definition: Definition; problems: FormProblems } {
   const problems: FormProblems = {};
   const size = UNITS.find(([name]) => name === form.unit)?.[1] ?? SECOND;
-  let parameters: unknown = {};
-  try {
-    parameters = JSON.parse(form.parameters.trim() || "{}");
-  } catch (error) {
-    problems.parameters = `is no JSON: ${error instanceof Error ? error.message : ""}`;
-  }
-  if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters)) problems.parameters = "is no JSON object";
   const when = (name: "anchor" | "start" | "end", known: unknown): Micros | null => {
     // The field shows minutes: what was not touched keeps its seconds.
     if (form[name] === local(known)) return typeof known === "number" ? known : null;
@@ -75,9 +67,21 @@ export function definitionOf(form: ScheduleForm, before: Definition = {}): { def
   return { definition, problems };
 }
 
+/** A schedule's own parameters: those that it had, and those that differ from what its deployment says. */
+export function ownParameters(draft: Values, schema: Schema, deployment: Values, before: Values): { parameters: Values; problems: Problems } {
+  const { value, problems } = settle(draft, schema, schema);
+  const given = isValues(value) ? value : {};
+  const { changed, problems: emptied } = changesOf(valuesOf(schema, deployment), given);
+  const kept = Object.fromEntries(Object.keys(before).flatMap((name) => (name in given ? [[name, given[name]]] : [])));
+  return { parameters: { ...kept, ...changed }, problems: { ...problems, ...emptied } };
+}
+
+/** What a run gets that says nothing of its own: the function's defaults, and the deployment's over them. */
+export const valuesOf = (schema: Schema, deployment: Values): Values => ({ ...objectOf(schema, schema), ...deployment });
+
 const FIELDS: Readonly<Record<string, keyof ScheduleForm>> = {
   cron: "cron", rrule: "rrule", interval: "every", interval_us: "every", anchor_us: "anchor", timezone: "timezone", slug: "slug", catchup: "catchup", catchup_limit: "catchupLimit",
-  overlap: "overlap", jitter_us: "jitter", start: "start", start_us: "start", end: "end", end_us: "end", parameters: "parameters",
+  overlap: "overlap", jitter_us: "jitter", start: "start", start_us: "start", end: "end", end_us: "end",
 };
 
 /** Where in the form a refusal belongs; none where no field stands for it. */

@@ -10,6 +10,7 @@ orphans.py          Jobs that nobody waits for any more
 cluster.py          requests to the API server, and what goes wrong with them
 """
 
+from penstock.integrations.clusters import KubernetesClusterConfig
 from penstock.integrations.kubernetes.infrastructure import KubernetesInfrastructure
 
-__all__ = ["KubernetesInfrastructure"]
+__all__ = ["KubernetesClusterConfig", "KubernetesInfrastructure"]

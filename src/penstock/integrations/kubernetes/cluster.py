@@ -9,6 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.dynamic import DynamicClient
 
 from penstock.core.errors import PenstockError, RequestInvalid
+from penstock.integrations.clusters import KubernetesClusterConfig
 
 CONTEXT_VARIABLE = "PENSTOCK_KUBERNETES_CONTEXT"
 """Which context of the kubeconfig a worker uses; its current one if unset."""
@@ -50,14 +52,15 @@ class ClusterRefused(PenstockError):
 
 
 class Cluster:
-    """A cluster, as the worker's configuration reaches it. Threads may share it.
+    """A cluster, as the worker's configuration reaches it, or a block. Threads may share it.
 
-    Raises `RequestInvalid` if there is no configuration.
+    Raises `RequestInvalid` if there is no configuration, `NotFound` if there is no block of that name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, block: str | None = None) -> None:
         self._lock = threading.Lock()
-        self.namespace, self._configuration = load_configuration()
+        self._load = load_configuration if block is None else partial(load_block, block)
+        self.namespace, self._configuration = self._load()
         self._client = _make_client(self._configuration)
 
     @property
@@ -168,8 +171,8 @@ class Cluster:
         with self._lock:
             if self._client is used:
                 try:
-                    self.namespace, self._configuration = load_configuration()
-                except RequestInvalid as error:
+                    self.namespace, self._configuration = self._load()
+                except PenstockError as error:
                     raise ClusterUnavailable(str(error)) from error
                 self._client = _make_client(self._configuration)
             return self._client
@@ -237,6 +240,19 @@ def load_configuration() -> tuple[str, client.Configuration]:
         ) from error
     made.retries = 0  # what may be asked again is asked again by who asks
     return os.environ.get(NAMESPACE_VARIABLE) or namespace or "default", made
+
+
+def load_block(name: str) -> tuple[str, client.Configuration]:
+    """The same of a `KubernetesClusterConfig` block. Raises `NotFound`, `RequestInvalid`."""
+    block = KubernetesClusterConfig.load(name)
+    try:
+        made = block.get_configuration()
+    except (ConfigException, OSError, KeyError, TypeError, ValueError) as error:
+        raise RequestInvalid(
+            f"Block `kubernetes-cluster-config/{name}` cannot be used: {str(error).rstrip('.')}."
+        ) from error
+    made.retries = 0
+    return os.environ.get(NAMESPACE_VARIABLE) or block.namespace or "default", made
 
 
 def _make_client(configuration: client.Configuration) -> DynamicClient:

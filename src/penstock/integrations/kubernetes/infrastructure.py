@@ -1,6 +1,7 @@
 """What a worker speaks to: starts runs as Jobs, and removes Jobs that nobody waits for any more."""
 
 import uuid
+from dataclasses import dataclass, field
 
 from penstock.core.job_templates import fill_in
 from penstock.integrations.kubernetes.cluster import Cluster
@@ -30,8 +31,23 @@ def namespace_of(pool: WorkPool) -> str | None:
     return said if isinstance(said, str) and said else None
 
 
+def block_of(pool: WorkPool) -> str | None:
+    """The block that says in which cluster the Jobs of a pool are made, unless a run says otherwise; none for the worker's own."""
+    said = fill_in(pool.base_job_template, {})[0].get("cluster_config")
+    return said if isinstance(said, str) and said else None
+
+
+@dataclass(slots=True)
+class _Place:
+    """A cluster, and who looks what becomes of Jobs there."""
+
+    cluster: Cluster
+    watches: dict[str, PodWatch] = field(default_factory=dict)
+    orphans: OrphanWatch | None = None
+
+
 class KubernetesInfrastructure:
-    """Starts Jobs in a cluster. Raises `RequestInvalid` if the worker has no configuration for one."""
+    """Starts Jobs in clusters: mostly in one, which the pool's template names or the worker's configuration leads to."""
 
     def __init__(
         self,
@@ -43,16 +59,20 @@ class KubernetesInfrastructure:
     ) -> None:
         self._look, self._look_running = look_seconds, look_running_seconds
         self._patience, self._window = patience_seconds, window_seconds
-        self._cluster = Cluster()
         self._worker = uuid.uuid4().hex[:16]
-        self._watches: dict[str, PodWatch] = {}
+        self._places: dict[str | None, _Place] = {}
+        """By the block that says where; none is the worker's own configuration."""
         self._handles: list[KubernetesHandle] = []
-        self._orphans: OrphanWatch | None = None
+        self._orphans_of: tuple[WorkPool, WhyOver] | None = None
 
     def start(self, claimed: ClaimedRun) -> Handle:
-        """Begin to make a run's Job; what the cluster says against it becomes the handle's ending."""
+        """Begin to make a run's Job; what the cluster says against it becomes the handle's ending.
+
+        Raises `RequestInvalid` without a configuration for the cluster, `NotFound` for an unknown block.
+        """
         job = job_of(claimed)
-        settings, namespace = wiring.current_settings(), self._cluster.namespace
+        place = self._place_of(job.get("cluster_config") or None)
+        settings, namespace = wiring.current_settings(), place.cluster.namespace
         prepared = prepare(claimed, job, namespace=namespace, worker=self._worker, settings=settings)
         options = HandleOptions(
             begin_seconds=float(job.get("pod_watch_timeout_seconds") or BEGIN_SECONDS_DEFAULT),
@@ -61,33 +81,52 @@ class KubernetesInfrastructure:
             look_running_seconds=self._look_running,
             patience_seconds=self._patience,
         )
-        handle = KubernetesHandle(self._cluster, self._watch_of(prepared.namespace), prepared, options)
+        handle = KubernetesHandle(place.cluster, self._watch_of(place, prepared.namespace), prepared, options)
         self._handles = [one for one in self._handles if one.poll() is None] + [handle]
         return handle
 
     def watch_orphans(self, pool: WorkPool, why_over: WhyOver) -> None:
-        """From now on, remove Jobs of this pool that are over, in the namespace of its template and in those of its runs."""
-        first = namespace_of(pool) or self._cluster.namespace
-        self._orphans = OrphanWatch(
-            self._cluster,
-            pool.name,
-            why_over,
-            worker=self._worker,
-            find_namespaces=lambda: {first, *self._watches},
-        )
+        """From now on, remove Jobs of this pool that are over, in the namespace of its template and in those of its runs.
+
+        Raises `RequestInvalid` if there is no configuration for the pool's cluster.
+        """
+        self._orphans_of = (pool, why_over)
+        for place in (*self._places.values(), self._place_of(block_of(pool))):
+            self._look_after(place)
 
     def close(self) -> None:
         """Wait for nothing more. The Jobs go on."""
-        if self._orphans is not None:
-            self._orphans.close()
         for handle in self._handles:
             handle.leave()
-        for watch in self._watches.values():
-            watch.close()
+        for place in self._places.values():
+            if place.orphans is not None:
+                place.orphans.close()
+            for watch in place.watches.values():
+                watch.close()
 
-    def _watch_of(self, namespace: str) -> PodWatch:
-        if namespace not in self._watches:
-            self._watches[namespace] = PodWatch(
-                self._cluster, namespace=namespace, worker=self._worker, window_seconds=self._window
+    def _place_of(self, block: str | None) -> _Place:
+        place = self._places.get(block)
+        if place is None:
+            place = self._places[block] = _Place(Cluster(block))
+            self._look_after(place)
+        return place
+
+    def _look_after(self, place: _Place) -> None:
+        if self._orphans_of is None or place.orphans is not None:
+            return
+        pool, why_over = self._orphans_of
+        first = namespace_of(pool) or place.cluster.namespace
+        place.orphans = OrphanWatch(
+            place.cluster,
+            pool.name,
+            why_over,
+            worker=self._worker,
+            find_namespaces=lambda: {first, *place.watches},
+        )
+
+    def _watch_of(self, place: _Place, namespace: str) -> PodWatch:
+        if namespace not in place.watches:
+            place.watches[namespace] = PodWatch(
+                place.cluster, namespace=namespace, worker=self._worker, window_seconds=self._window
             )
-        return self._watches[namespace]
+        return place.watches[namespace]

@@ -6,7 +6,7 @@ real clusters.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.workers.infrastructure import REFUSED_CODE, Ending, explain_code
@@ -40,6 +40,8 @@ _DISRUPTIONS: Mapping[str, str] = {
     "TerminationByKubelet": "was ended by its node",
 }
 MESSAGE_CHARACTERS_MAX = 600
+LOST = "What it had recorded and not yet told the server went with its pod."
+"""A process stays until all is told (see `FLEETING_VARIABLE`), unless it is killed; a pod's disk cannot be read after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,10 @@ def explain_end(job: Document | None, pod: Document | None, *, container: str, n
         return Ending(code, f"Job {name} has ended.")
     if code is None and job is not None and condition_of(job, "Complete") is not None:
         return Ending(0, f"Job {name} has ended.")
-    for explain in (_limit_of_time, _disruption, _memory, _start, _deletion):
-        ending = explain(job, pod, container, name)
-        if ending is not None:
-            return ending
-    return Ending(code, explain_code(code, what=f"The pod of Job {name}"))
+    explanations = (_limit_of_time, _disruption, _memory, _start, _deletion)
+    found = next(filter(None, (explain(job, pod, container, name) for explain in explanations)), None)
+    ending = found or Ending(code, explain_code(code, what=f"The pod of Job {name}"))
+    return ending if ending.never_began else replace(ending, message=f"{ending.message} {LOST}")
 
 
 def _limit_of_time(job: Document | None, pod: Document | None, container: str, name: str) -> Ending | None:

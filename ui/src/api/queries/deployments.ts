@@ -5,8 +5,6 @@ import type { Deployment, DeploymentVersion, FlowRun, Page } from "@/api/types";
 
 const DEPLOYMENTS_MAX = 1_000;
 const VERSIONS_MAX = 200;
-// What schedules and other people change comes without a word on the stream.
-const RENEW_MILLISECONDS = 10_000;
 
 type Named = Pick<Deployment, "flow_name" | "name">;
 
@@ -34,14 +32,12 @@ export const deploymentsQuery = (filter: DeploymentFilter = {}) =>
     queryKey: [...keys.deployments, "list", filter],
     queryFn: ({ signal }) => ask<Page<Deployment>>("GET", "/deployments", { query: { ...filter, name_contains: filter.name_contains || null, limit: DEPLOYMENTS_MAX }, signal }),
     placeholderData: keepPreviousData,
-    refetchInterval: RENEW_MILLISECONDS,
   });
 
 export const deploymentQuery = (key: string) =>
   queryOptions({
     queryKey: keys.deployment(key),
     queryFn: ({ signal }) => ask<Deployment>("GET", `/deployments/${pathOf(key)}`, { signal }),
-    refetchInterval: RENEW_MILLISECONDS,
   });
 
 /** A deployment's versions, newest first. */

@@ -1,7 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
-import type { ConcurrencyLimit, HeldSlot, Page } from "@/api/types";
+import type { ConcurrencyLimit, HeldSlot, Page, SlotWaiter } from "@/api/types";
 
 const LIMITS_MAX = 1_000;
 // Slots come and go without a word on the stream.
@@ -19,6 +19,14 @@ export const heldSlotsQuery = (name: string) =>
   queryOptions({
     queryKey: [...keys.limits, "held", name],
     queryFn: ({ signal }) => ask<HeldSlot[]>("GET", `/concurrency-limit-slots/${encodeURIComponent(name)}`, { signal }),
+    refetchInterval: RENEW_MILLISECONDS,
+  });
+
+/** Who waits for a limit's slots, the longest first. */
+export const waitersQuery = (name: string) =>
+  queryOptions({
+    queryKey: [...keys.limits, "waiters", name],
+    queryFn: ({ signal }) => ask<SlotWaiter[]>("GET", `/concurrency-limit-waiters/${encodeURIComponent(name)}`, { signal }),
     refetchInterval: RENEW_MILLISECONDS,
   });
 

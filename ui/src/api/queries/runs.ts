@@ -88,14 +88,17 @@ export interface BulkOutcome {
   refused: { run: FlowRun; why: string }[];
 }
 
-/** Cancel or delete runs; what was refused comes back with the reason. */
-export function useBulk(action: "cancel" | "delete") {
+export type BulkAction = "cancel" | "delete" | "resume";
+
+/** Cancel, delete or resume runs, one after another; what was refused comes back with the reason. */
+export function useBulk(action: BulkAction) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: async (runs: readonly FlowRun[]): Promise<BulkOutcome> => {
       const outcome: BulkOutcome = { done: 0, refused: [] };
       for (const run of runs) {
-        const why = await (action === "cancel" ? cancelRun(run.id) : deleteRun(client, run.id)).catch((error: unknown) =>
+        const perform = { cancel: () => cancelRun(run.id), delete: () => deleteRun(client, run.id), resume: () => resumeRun(run) };
+        const why = await perform[action]().catch((error: unknown) =>
           error instanceof Error ? error.message : String(error),
         );
         if (why) outcome.refused.push({ run, why });
@@ -107,7 +110,7 @@ export function useBulk(action: "cancel" | "delete") {
       Promise.all([
         client.invalidateQueries({ queryKey: keys.runs }),
         client.invalidateQueries({ queryKey: keys.charts }),
-        ...(action === "cancel" ? runs.map((run) => client.invalidateQueries({ queryKey: keys.run(run.id) })) : []),
+        ...(action !== "delete" ? runs.map((run) => client.invalidateQueries({ queryKey: keys.run(run.id) })) : []),
       ]),
   });
 }
@@ -129,6 +132,13 @@ async function deleteRun(client: QueryClient, id: string): Promise<string> {
 
 /** What the server started, or why it does not: then the message has the command to run by hand. */
 const launch = (id: string, action: "resume" | "rerun", body: object) => ask<Launched>("POST", `/flow-runs/${id}/${action}`, { body });
+
+/** Of a deployment a worker takes it up; any other is started on the server's host. */
+async function resumeRun(run: FlowRun): Promise<string> {
+  if (run.deployment != null) await ask<FlowRun>("POST", `/flow-runs/${run.id}/requeue`, { body: { resume: true } });
+  else await launch(run.id, "resume", {});
+  return "";
+}
 
 /** Go on with a run, in a new process on the server's host. */
 export function useResume() {

@@ -6,7 +6,6 @@ import type { FiringTime, ScheduleRow, UpcomingTick } from "@/api/types";
 import type { Micros } from "@/time/format";
 
 export const TICKS_MAX = 1_000;
-const RENEW_MILLISECONDS = 15_000;
 
 /** What the active schedules will ask for. */
 export const ticksQuery = (since: Micros, until: Micros, deployment?: string, limit: number = TICKS_MAX) =>
@@ -14,11 +13,9 @@ export const ticksQuery = (since: Micros, until: Micros, deployment?: string, li
     queryKey: [...keys.ticks, since, until, deployment ?? "", limit],
     queryFn: ({ signal }) => ask<UpcomingTick[]>("GET", "/ticks", { query: { since, until, deployment: deployment || null, limit }, signal }),
     placeholderData: keepPreviousData,
-    refetchInterval: RENEW_MILLISECONDS,
   });
 
 const PAGES_MAX = 6;
-const CALENDAR_MILLISECONDS = 60_000;
 
 /** All that the schedules will ask for, several pages of it if need be. */
 export const allTicksQuery = (since: Micros, until: Micros, deployment?: string) =>
@@ -38,7 +35,6 @@ export const allTicksQuery = (since: Micros, until: Micros, deployment?: string)
       }
     },
     placeholderData: keepPreviousData,
-    refetchInterval: CALENDAR_MILLISECONDS,
   });
 
 export type Definition = Readonly<Record<string, unknown>>;

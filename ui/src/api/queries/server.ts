@@ -1,9 +1,10 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
-import type { Pruned, Session, StoreInfo, Version } from "@/api/types";
+import type { Pruned, Session, StoreInfo, Upkeep, Version } from "@/api/types";
 
 const SLOW_MILLISECONDS = 30_000;
+const UPKEEP_MILLISECONDS = 15_000;
 
 export const sessionQuery = queryOptions({
   queryKey: keys.session,
@@ -21,6 +22,13 @@ export const databaseQuery = queryOptions({
   queryKey: keys.database,
   queryFn: ({ signal }) => ask<StoreInfo>("GET", "/database", { signal }),
   staleTime: SLOW_MILLISECONDS,
+});
+
+/** How the server's services are doing; what they do is no change of a run, so it is asked for. */
+export const upkeepQuery = queryOptions({
+  queryKey: keys.upkeep,
+  queryFn: ({ signal }) => ask<Upkeep>("GET", "/upkeep", { signal }),
+  refetchInterval: UPKEEP_MILLISECONDS,
 });
 
 /** Hand in the API key; everything is asked anew afterwards. */

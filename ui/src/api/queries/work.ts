@@ -4,8 +4,8 @@ import { keys } from "@/api/keys";
 import type { Page, Worker, WorkPool, WorkQueue } from "@/api/types";
 
 const POOLS_MAX = 1_000;
-// Workers are heard of without a word on the stream.
-const RENEW_MILLISECONDS = 3_000;
+// Workers that fall silent say no word on the stream.
+const RENEW_MILLISECONDS = 10_000;
 
 export const poolsQuery = queryOptions({
   queryKey: [...keys.pools, "list"],

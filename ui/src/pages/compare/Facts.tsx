@@ -9,6 +9,9 @@ import { SideTable, type SideRow } from "@/pages/compare/SideTable";
 import { Change } from "@/pages/compare/Change";
 import { Span, Time } from "@/time/Time";
 
+/** What a process ran on, as its writer said it. */
+const ENVIRONMENT = [["python", "Python"], ["penstock", "Penstock"], ["platform", "Platform"], ["prefix", "Environment"]] as const;
+
 const spanOf = (run: FlowRun): number | null => (run.started_at == null || run.ended_at == null ? null : run.ended_at - run.started_at);
 
 /** Where and how the two runs ran. */
@@ -27,7 +30,9 @@ export function Facts({ comparison: { left, right } }: { comparison: RunComparis
     row("Code version", (run) => <code className="font-mono text-xs">{run.code_version?.slice(0, 12) ?? "–"}</code>, (run) => run.code_version),
     row("Flow version", (run) => run.flow_version ?? "–", (run) => run.flow_version),
     row("Entrypoint", (run) => <code className="font-mono text-xs break-all">{run.entrypoint ?? "–"}</code>, (run) => run.entrypoint),
+    row("Deployment", (run) => (run.deployment ? `${run.deployment}, version ${run.deployment_version ?? "?"}` : "–"), (run) => `${run.deployment ?? ""} ${run.deployment_version ?? ""}`),
     row("Host", (run) => run.host ?? "–", (run) => run.host),
+    ...ENVIRONMENT.map(([part, name]) => row(name, (run) => <span className="break-all">{run.environment?.[part] ?? "–"}</span>, (run) => run.environment?.[part])),
     row("Tags", (run) => (run.tags.length > 0 ? run.tags.join(", ") : "–"), (run) => run.tags.join(",")),
   ];
   return <Card title="Runs" flush><SideTable label="Runs" rows={rows} /></Card>;

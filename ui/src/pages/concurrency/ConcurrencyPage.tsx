@@ -31,7 +31,7 @@ export function ConcurrencyPage() {
           : (
             <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Limits">
               <table className={TABLE.table}>
-                <thead><tr className={TABLE.head}><th scope="col">Limit</th><th scope="col" className="w-2/5">In use</th><th scope="col">Kind</th><th scope="col" className="text-right">Changed</th><th scope="col"><span className="sr-only">Actions</span></th></tr></thead>
+                <thead><tr className={TABLE.head}><th scope="col">Limit</th><th scope="col" className="w-2/5">In use</th><th scope="col" className="text-right">Waiting</th><th scope="col">Kind</th><th scope="col" className="text-right">Changed</th><th scope="col"><span className="sr-only">Actions</span></th></tr></thead>
                 <tbody>{limits.data.map((limit) => <LimitRow key={limit.name} limit={limit} />)}</tbody>
               </table>
             </div>

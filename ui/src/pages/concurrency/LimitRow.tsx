@@ -1,13 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
 import { Pencil, RotateCcw, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { heldSlotsQuery, useRemoveLimit, useResetLimit } from "@/api/queries/limits";
+import { useRemoveLimit, useResetLimit } from "@/api/queries/limits";
 import type { ConcurrencyLimit } from "@/api/types";
 import { IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
-import { Copy } from "@/design/Copy";
 import { TABLE } from "@/design/table";
 import { toast } from "@/design/toast";
+import { Holders } from "@/pages/concurrency/Holders";
 import { LimitDialog } from "@/pages/concurrency/LimitDialog";
 import { count, plural } from "@/time/format";
 import { Time } from "@/time/Time";
@@ -36,6 +35,7 @@ export function LimitRow({ limit }: { limit: ConcurrencyLimit }) {
             <span className={`w-28 ${full ? "font-medium text-warn" : ""}`}>{count(limit.occupied)} of {count(limit.slots)}{full && ", full"}</span>
           </span>
         </td>
+        <td className={`text-right ${limit.waiting > 0 ? "font-medium text-warn" : "text-muted"}`}>{count(limit.waiting)}</td>
         <td className="text-muted">{limit.decay_per_second == null ? "at once" : `${limit.decay_per_second} a second`}</td>
         <td className="text-right text-muted"><Time at={limit.updated_at} /></td>
         <td className="text-right">
@@ -51,20 +51,7 @@ export function LimitRow({ limit }: { limit: ConcurrencyLimit }) {
           </Confirm>
         </td>
       </tr>
-      {open && <tr><td colSpan={5} className="border-b border-line bg-sunken px-3.5 py-2"><Holders name={limit.name} /></td></tr>}
+      {open && <tr><td colSpan={6} className="border-b border-line bg-sunken px-3.5 py-2"><Holders name={limit.name} rate={limit.decay_per_second != null} /></td></tr>}
     </>
-  );
-}
-
-function Holders({ name }: { name: string }) {
-  const held = useQuery(heldSlotsQuery(name));
-  if (!held.data) return <span className="text-muted">…</span>;
-  if (held.data.length === 0) return <span className="text-muted">Nobody holds a slot.</span>;
-  return (
-    <ul className="flex flex-col gap-1">
-      {held.data.map((slot) => (
-        <li key={slot.id} className="flex gap-4"><Copy text={slot.holder ?? slot.id} what="holder" /><span>{plural(slot.occupied, "slot")}</span><span className="text-muted">since <Time at={slot.taken_at} />, its lease ends <Time at={slot.expires_at} /></span></li>
-      ))}
-    </ul>
   );
 }

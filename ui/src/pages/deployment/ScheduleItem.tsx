@@ -10,6 +10,7 @@ import { Tag } from "@/design/Facts";
 import { Skeleton } from "@/design/Placeholder";
 import { Switch } from "@/design/Switch";
 import { toast } from "@/design/toast";
+import { summaryOf } from "@/pages/run/parameters";
 import { TickDialog } from "@/schedules/TickDialog";
 import { ruleOf, wordsOf } from "@/schedules/words";
 import { DAY, nowMicros } from "@/time/format";
@@ -28,6 +29,7 @@ export function ScheduleItem({ deployment, schedule, onEdit }: { deployment: Dep
   const remove = useRemoveSchedule();
   const rule = ruleOf(definition);
   const words = wordsOf(definition);
+  const own = summaryOf(definition["parameters"]);
   const flip = (on: boolean) => set.mutate({ key, slug, active: on }, {
     onSuccess: () => toast(on ? `${slug} fires again from now on.` : `${slug} does not fire any more.`), onError: (error) => toast(error.message, true),
   });
@@ -41,7 +43,7 @@ export function ScheduleItem({ deployment, schedule, onEdit }: { deployment: Dep
           <ChevronRight size={14} aria-hidden className={`shrink-0 text-faint transition-transform ${open ? "rotate-90" : ""}`} />
           <span className={`min-w-0 leading-tight ${active ? "" : "text-muted"}`}>
             <span className="block truncate font-medium">{words}</span>
-            <span className="block truncate text-xs text-muted">{slug} · {words === rule ? "" : <><code className="font-mono">{rule}</code> · </>}{zoneOf(schedule)}</span>
+            <span className="block truncate text-xs text-muted">{slug} · {words === rule ? "" : <><code className="font-mono">{rule}</code> · </>}{zoneOf(schedule)}{own && <> · <code className="font-mono">{own}</code></>}</span>
           </span>
         </button>
         {extra.map(([name = ""]) => <Tag key={name}>{name} {String(definition[name]).replace("_", " ")}</Tag>)}

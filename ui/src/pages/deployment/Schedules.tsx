@@ -17,7 +17,7 @@ export function Schedules({ deployment }: { deployment: Deployment }) {
       {deployment.schedules.length === 0
         ? <Empty title="It runs on demand only" className="py-7" code={`penstock deployment schedule add ${key} --cron "0 5 * * *"`}>Add a schedule here, or by command.</Empty>
         : <ul aria-label="Schedules">{deployment.schedules.map((schedule) => <ScheduleItem key={schedule.slug} deployment={deployment} schedule={schedule} onEdit={() => setAsked(schedule)} />)}</ul>}
-      {asked !== null && <ScheduleDialog deployment={key} known={asked === "new" ? null : asked} taken={deployment.schedules.map(({ slug }) => slug)} onClose={() => setAsked(null)} />}
+      {asked !== null && <ScheduleDialog deployment={deployment} known={asked === "new" ? null : asked} taken={deployment.schedules.map(({ slug }) => slug)} onClose={() => setAsked(null)} />}
     </Card>
   );
 }

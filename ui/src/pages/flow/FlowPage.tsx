@@ -9,6 +9,7 @@ import { Card } from "@/design/Card";
 import { PageHead } from "@/design/PageHead";
 import { Empty, Fault, Skeleton, SkeletonRows } from "@/design/Placeholder";
 import { Segments } from "@/design/Segments";
+import { FlowDeployments } from "@/pages/flow/FlowDeployments";
 import { FlowFacts } from "@/pages/flow/FlowFacts";
 import { TaskGrid } from "@/pages/flow/TaskGrid";
 import { RunList } from "@/pages/home/RunList";
@@ -52,6 +53,7 @@ export function FlowPage() {
           </div>
         </Card>
       </div>
+      <FlowDeployments name={name} />
       <Card title="Tasks through the last runs" flush className="mb-3"><TaskGrid name={name} /></Card>
       <Card title="Last runs" flush aside={<Link to="/runs" search={{ flow: name, all: "1" }} className="text-accent-strong hover:underline">All of them</Link>}>
         {runs.data ? <RunList runs={runs.data} empty="It has not run yet" ofOneFlow /> : <SkeletonRows rows={5} />}

@@ -11,6 +11,7 @@ import { Empty, Fault, Skeleton } from "@/design/Placeholder";
 import { Segments } from "@/design/Segments";
 import { FlowHealth } from "@/pages/home/FlowHealth";
 import { Freshness } from "@/pages/home/Freshness";
+import { Health } from "@/pages/home/Health";
 import { Pulse } from "@/pages/home/Pulse";
 import { RunList } from "@/pages/home/RunList";
 import { RunningNow } from "@/pages/home/RunningNow";
@@ -76,6 +77,7 @@ export function HomePage() {
           <Stuck />
           <RunningNow />
           <Upcoming />
+          <Health />
           <Freshness />
         </div>
       </div>

@@ -43,7 +43,7 @@ export function PoolsPage() {
             </div>
           )}
       </Card>
-      {pools.data && pools.data.length > 0 && (
+      {pools.data && (pools.data.length > 0 || (workers.data?.length ?? 0) > 0) && (
         <Card title="Workers" flush>
           {workers.isError ? <Fault error={workers.error} /> : workers.isPending ? <SkeletonRows rows={3} />
             : workers.data.length === 0 ? <Empty title="No worker was heard of in the last day" className="py-7" code={`penstock worker start --pool ${pools.data[0]?.name ?? ""}`} />

@@ -28,6 +28,7 @@ export function RunFacts({ run }: { run: FlowRun }) {
       <Fact name="Started by"><StartedBy run={run} /></Fact>
       <WorkFacts run={run} />
       <Fact name="Where">{run.host ? <span className="truncate" title={`process ${run.pid ?? "?"} on ${run.host}`}>{run.host}<span className="text-muted">, process {run.pid}</span></span> : "–"}</Fact>
+      {run.environment && <Fact name="Environment"><span className="truncate" title={Object.entries(run.environment).map(([name, value]) => `${name}: ${value}`).join("\n")}>Python {run.environment["python"]}<span className="text-muted">, Penstock {run.environment["penstock"]}</span></span></Fact>}
       {run.tags.length > 0 && <Fact name="Tags"><span className="flex flex-wrap gap-1">{run.tags.map((tag) => <span key={tag} className="rounded bg-sunken px-1.5 text-xs">{tag}</span>)}</span></Fact>}
       <div className="basis-full bg-surface px-3.5 py-2">
         <dt className="mb-0.5 text-xs text-muted">Parameters</dt>

@@ -1,4 +1,5 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, ArrowUp } from "lucide-react";
 import { useEffect, useRef } from "react";
 import type { FlowRun } from "@/api/types";
 import { useRowKeys } from "@/keys/useRowKeys";
@@ -14,10 +15,12 @@ interface RunTableProps {
   onSelect: (selected: ReadonlySet<string>) => void;
   hasMore: boolean;
   onMore: () => void;
+  oldestFirst: boolean;
+  onSort: () => void;
 }
 
 /** The runs, only those in sight drawn. j and k move, Enter opens, x selects. */
-export function RunTable({ runs, selected, onSelect, hasMore, onMore }: RunTableProps) {
+export function RunTable({ runs, selected, onSelect, hasMore, onMore, oldestFirst, onSort }: RunTableProps) {
   const body = useRef<HTMLDivElement>(null);
   const rows = useWindowVirtualizer({
     count: runs.length, estimateSize: () => ROW_PIXELS, overscan: OVERSCAN, scrollMargin: body.current?.offsetTop ?? 0,
@@ -50,7 +53,11 @@ export function RunTable({ runs, selected, onSelect, hasMore, onMore }: RunTable
         <span role="columnheader" className="max-xl:hidden">Parameters</span>
         <span role="columnheader" className="max-lg:hidden">Tasks</span>
         <span role="columnheader" className="text-right max-sm:hidden">Duration</span>
-        <span role="columnheader" className="text-right max-sm:hidden">Started</span>
+        <span role="columnheader" aria-sort={oldestFirst ? "ascending" : "descending"} className="text-right max-sm:hidden">
+          <button type="button" onClick={onSort} title={oldestFirst ? "Oldest first. Show the newest first" : "Newest first. Show the oldest first"} className="inline-flex items-center gap-1 hover:text-ink">
+            Started {oldestFirst ? <ArrowUp size={12} aria-hidden /> : <ArrowDown size={12} aria-hidden />}
+          </button>
+        </span>
       </div>
       <div ref={body} role="rowgroup" className="relative" style={{ height: rows.getTotalSize() }}>
         {items.map(({ index, start }) => {

@@ -58,7 +58,7 @@ export function RunsPage() {
       <Card flush>
         {pages.isError ? <Fault error={pages.error} retry={() => void pages.refetch()} />
           : pages.isPending ? <SkeletonRows rows={12} />
-          : runs.length > 0 ? <RunTable runs={runs} selected={selected} onSelect={setSelected} hasMore={pages.hasNextPage} onMore={() => void pages.fetchNextPage()} />
+          : runs.length > 0 ? <RunTable runs={runs} selected={selected} onSelect={setSelected} hasMore={pages.hasNextPage} onMore={() => void pages.fetchNextPage()} oldestFirst={search.sort === "oldest"} onSort={() => change({ sort: search.sort === "oldest" ? "" : "oldest" })} />
           : filtered ? <Empty title="No run fits these filters">Widen the time, or take a filter away.</Empty>
           : <Empty title="No flow has run yet" code={FIRST_RUN}>Runs of any program that uses this database appear here by themselves.</Empty>}
       </Card>

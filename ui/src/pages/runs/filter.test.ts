@@ -23,4 +23,6 @@ it("keeps a dragged stretch before a named one", () => {
   expect(windowOf({ range: "24h" }, NOW)).toEqual({ since: NOW - DAY, until: NOW });
 });
 
+it("asks for the oldest first in the language of searches", () => expect(filterOf({ q: "year", sort: "oldest", all: "1" }, NOW)).toEqual({ where: "year sort:oldest" }));
+
 it("hands a search on as it was typed", () => expect(filterOf({ q: "duration>5m", all: "1" }, NOW)).toEqual({ where: "duration>5m" }));

@@ -18,6 +18,8 @@ export interface RunSearch {
   until?: string;
   /** `1`: subflow runs too. */
   all?: string;
+  /** `oldest`: the oldest start first. */
+  sort?: string;
 }
 
 export const RANGES: Readonly<Record<string, { word: string; span: Micros }>> = {
@@ -34,12 +36,13 @@ export function filterOf(search: RunSearch, now: Micros): RunFilter {
   const types = states.filter((state): state is StateType => STATE_TYPES.some((type) => type === state));
   const names = states.filter((state) => state in STATE_NAMES);
   const { since, until } = windowOf(search, now);
+  const where = [search.q, search.sort === "oldest" ? "sort:oldest" : ""].filter(Boolean).join(" ");
   return {
     // Both conditions would have to hold: types beside names become the names of theirs.
     ...(names.length === 0 ? (types.length > 0 ? { state_types: types } : {}) : { state_names: [...names, ...namesOf(types)] }),
     ...(search.flow ? { flow_names: listOf(search.flow) } : {}),
     ...(search.deployment ? { flow_names: [partsOf(search.deployment).flow_name], deployments: [partsOf(search.deployment).name] } : {}),
-    ...(search.q ? { where: search.q } : {}),
+    ...(where ? { where } : {}),
     ...(search.tag ? { tags: listOf(search.tag) } : {}),
     ...(search.all === "1" ? {} : { top_level: true }),
     ...(search.since || search.range ? { since } : {}),

@@ -1,5 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { usePrune } from "@/api/queries/server";
+import { upkeepQuery, usePrune } from "@/api/queries/server";
 import { Button } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { Confirm } from "@/design/Confirm";
@@ -11,6 +12,7 @@ const DAYS_DEFAULT = 90;
 /** Removes old runs: first counts what would go, then asks. */
 export function Retention() {
   const [days, setDays] = useState(DAYS_DEFAULT);
+  const kept = useQuery(upkeepQuery).data?.retention_days;
   const counted = usePrune();
   const prune = usePrune();
   const body = (dry_run: boolean) => ({ runs_older_than: Math.round(nowMicros() - days * DAY), dry_run });
@@ -23,7 +25,7 @@ export function Retention() {
   return (
     <Card title="Retention" className="col-span-full">
       <p className="max-w-prose text-muted">
-        The server removes old runs by itself, a bounded number at a time. Runs that have not ended, and the data in your own storage, are never touched.
+        {kept === undefined ? "" : kept > 0 ? `The server removes runs that ended more than ${count(kept)} days ago by itself, a bounded number at a time, with their logs, events and results (PENSTOCK_RETENTION_DAYS). ` : "The server keeps runs for ever (PENSTOCK_RETENTION_DAYS is 0). "}Runs that have not ended, and the data in your own storage, are never touched.
         To make room now, remove what ended long ago.
       </p>
       <div className="mt-3 flex flex-wrap items-center gap-2">

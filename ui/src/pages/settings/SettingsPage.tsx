@@ -5,6 +5,7 @@ import { Card } from "@/design/Card";
 import { Copy } from "@/design/Copy";
 import { PageHead } from "@/design/PageHead";
 import { Fault, Skeleton } from "@/design/Placeholder";
+import { Services } from "@/pages/settings/Services";
 import { Retention } from "@/pages/settings/Retention";
 import { byteSize, count } from "@/time/format";
 import { Span, Time } from "@/time/Time";
@@ -40,6 +41,7 @@ export function SettingsPage() {
             </Facts>
           ) : database.isError ? <Fault error={database.error} /> : <Skeleton className="h-40" />}
         </Card>
+        <Services />
         <Retention />
       </div>
     </>
