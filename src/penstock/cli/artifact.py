@@ -23,7 +23,7 @@ from penstock.core.ids import as_uuid_text
 from penstock.ports import Artifact, GetArtifact, ListArtifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @click.group(cls=Group)
@@ -186,7 +186,7 @@ def _content(found: Artifact) -> bytes:
     return text.encode()
 
 
-def _show_table(session: Session, rows: "list[Mapping[str, Any]]") -> None:
+def _show_table(session: Session, rows: "Sequence[Mapping[str, Any]]") -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     session.terminal.table(
         [Column(str(name), right=all(isinstance(row.get(name), int | float) for row in rows)) for name in names],
