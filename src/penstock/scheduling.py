@@ -119,7 +119,7 @@ class GetDeployment(Request[Deployment]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDeployments(Request[Page[Deployment]]):
-    """Deployments by flow and name."""
+    """Deployments by flow and name. Raises `NotFound` for an unknown pool."""
 
     flow_name: str | None = None
     work_pool: str | None = None
@@ -225,7 +225,7 @@ class UpcomingTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListTicks(Request[Sequence[UpcomingTick]]):
-    """What the active schedules will ask for between two times, in order; at most `limit`."""
+    """What the active schedules will ask for between two times, in order; at most `limit`. Raises `NotFound`."""
 
     since: int
     until: int
@@ -432,7 +432,7 @@ class CreateBackfill(Request[Backfill]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListBackfills(Request[Page[Backfill]]):
-    """Backfills, newest first."""
+    """Backfills, newest first. Raises `NotFound` for an unknown deployment."""
 
     key: str | None = None
     cursor: str | None = None
@@ -487,7 +487,8 @@ class RunInput:
 class PauseRun(Request[RunInput]):
     """Put a running run into Paused (its process waits) or Suspended (its process goes), and ask for an answer.
 
-    Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`.
+    Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`,
+    and `TransitionRefused` where the run has gone on in another process.
     """
 
     flow_run_id: RunId

@@ -133,7 +133,10 @@ class DeleteWorkQueue(Request[None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListWorkers(Request[Sequence[Worker]]):
-    """The workers of a pool, or all, with those that serve their own deployments; those not heard of for a day are forgotten."""
+    """The workers of a pool, or all, with those that serve their own deployments; those not heard of for a day are forgotten.
+
+    Raises `NotFound` for an unknown pool.
+    """
 
     work_pool: str | None = None
 
@@ -194,7 +197,10 @@ class ClaimMarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewClaims(Request[ClaimMarks]):
-    """Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes."""
+    """Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes.
+
+    Raises `NotFound` for an unknown pool.
+    """
 
     worker: WorkerHello
     claims: Sequence[tuple[str, int]] = ()

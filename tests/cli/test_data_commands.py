@@ -253,7 +253,13 @@ def test_sql_gives_up_in_time(history: Cli) -> None:
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     outcome = history("sql", endless, "--timeout", "0.2")
     assert 1 == outcome.code
-    assert "fault" not in outcome.err
+    assert "0.2 s" in outcome.err
+
+
+def test_sql_reads_lists_and_parameters_as_rows(history: Cli) -> None:
+    query = "select p.key, p.value from flow_runs f, json_each(f.parameters) p where f.name = 'good' and p.key = 'n'"
+    assert [{"key": "n", "value": 3}] == history.ok("sql", query, "--json").json
+    assert [{"n": 2}] == history.ok("sql", "select count(*) as n from json_each('[1, 2]')", "--json").json
 
 
 def test_the_database_says_what_it_is(history: Cli, schemas: Any, home: Path) -> None:

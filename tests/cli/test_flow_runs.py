@@ -150,7 +150,10 @@ def test_a_task_run_is_known_by_its_id(history: Cli, schemas: Any) -> None:
     shown = history.ok("task-run", "inspect", task_run["id"], "--json").json
     schemas("task-run inspect", shown)
     assert task_run == shown
+    assert task_run == history.ok("task-run", "inspect", f"good/{task_run['name']}", "--json").json
     assert 1 == history("task-run", "inspect", "ffff").code
+    assert f"`good/{task_run['name']}`" in history("task-run", "inspect", task_run["name"]).err
+    assert 0 == history.ok("result", "show", "good/fetch-0", "--json").json["value"]
 
 
 def test_logs_are_printed_in_order_with_those_of_subflows(history: Cli, schemas: Any) -> None:

@@ -74,7 +74,9 @@ def test_an_unknown_flow_names_the_near_one(cli: Cli, program: Path) -> None:
     assert "`numbers`" in outcome.err
 
 
-@pytest.mark.parametrize("target", ["nowhere.py", "nowhere.py:flow", "no.such.module", "no.such.module:flow"])
+@pytest.mark.parametrize(
+    "target", ["nowhere.py", "nowhere.py:flow", "no.such.module", "no.such.module:flow", ".", "..x:flow"]
+)
 def test_what_is_not_there_is_named(cli: Cli, target: str) -> None:
     outcome = cli("run", target)
     assert 1 == outcome.code

@@ -66,6 +66,9 @@ ALLOWED = [
     "SELECT upper(name), avg(duration_seconds), count(*) FROM task_runs GROUP BY 1 ORDER BY 2",
     "SELECT * FROM flow_runs r JOIN task_runs t ON t.flow_run_id = r.id",
     "SELECT rank() OVER (ORDER BY started_at) FROM task_runs",
+    "WITH slow AS (SELECT * FROM task_runs) SELECT count(*) FROM slow",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT count(*) FROM n",
+    "SELECT count(*) FROM (SELECT message FROM logs) AS few, FLOW_RUNS",
     "VALUES (1), (2)",
 ]
 
@@ -93,6 +96,12 @@ REFUSED = [
     "WITH flow_runs AS (SELECT * FROM penstock.variable) SELECT * FROM flow_runs",
     "WITH logs AS (SELECT value FROM variable) SELECT * FROM (SELECT * FROM logs) AS logs",
     "SELECT count(*) FROM task_run",
+    "SELECT count(*) FROM main.task_run",
+    "SELECT count(*) FROM Task_Run, flow_runs",
+    "SELECT count(*) FROM sqlite_master",
+    "SELECT count(*) FROM pragma_table_info('task_run')",
+    "SELECT count(*) FROM dbstat",
+    "SELECT count(*) FROM pg_class",
     "SELECT * FROM sqlite_master",
     "SELECT * FROM sqlite_temp_master",
     "SELECT * FROM temp.sqlite_master",

@@ -32,6 +32,7 @@ FACADES = (
 )
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+PICTURE = re.compile(r'\bsrc(?:set)?="([^"]+)"')
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -87,7 +88,8 @@ def test_no_page_names_a_place_of_one_machine(page: Path) -> None:
 
 
 def links_of(page: Path) -> Iterator[str]:
-    return (found[1] for found in LINK.finditer(FENCE.sub("", page.read_text(encoding="utf-8"))))
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    return (found[1] for pattern in (LINK, PICTURE) for found in pattern.finditer(text))
 
 
 def leads_somewhere(page: Path, link: str) -> bool:

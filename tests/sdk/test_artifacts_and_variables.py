@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pandas
+import pyarrow
 import pytest
 
 from penstock import artifacts, flow, task
@@ -42,15 +44,24 @@ def test_each_kind_of_artifact_is_recorded_with_its_run(history: History) -> Non
     assert {"link": "https://example.org", "text": "There"} == recorded["link"].data
 
 
-@pytest.mark.parametrize("table", [{"a": [1, 2]}, [[1, 2], [3, 4]], ({"a": n} for n in range(2))])
-def test_tables_come_as_columns_dicts_or_rows(table: Any, history: History) -> None:
+@pytest.mark.parametrize(
+    ("table", "data"),
+    [
+        ({"a": [1, 2]}, {"a": [1, 2]}),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+        (lambda: ({"a": n} for n in range(2)), [{"a": 0}, {"a": 1}]),
+        (pyarrow.table({"a": [1, 2]}), [{"a": 1}, {"a": 2}]),
+        (pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]}), [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
+    ],
+)
+def test_tables_come_as_columns_dicts_rows_or_frames(table: Any, data: Any, history: History) -> None:
     @flow
     def body() -> None:
-        artifacts.create_table_artifact(table)
+        artifacts.create_table_artifact(table() if callable(table) else table)
 
     body()
 
-    assert 1 == len(history.artifacts())
+    assert [data] == [artifact.data for artifact in history.artifacts()]
 
 
 def test_progress_is_brought_forward_in_place(history: History) -> None:
@@ -83,6 +94,8 @@ def test_artifacts_of_one_key_are_versions(history: History) -> None:
         lambda: artifacts.create_markdown_artifact("x", key="Not Allowed"),
         lambda: artifacts.create_markdown_artifact(3),  # type: ignore[arg-type]  # the point
         lambda: artifacts.create_markdown_artifact("x" * 2_000_000),
+        lambda: artifacts.create_table_artifact("abc"),
+        lambda: artifacts.create_table_artifact([1, 2]),
         lambda: artifacts.create_progress_artifact(101),
         lambda: artifacts.create_progress_artifact(float("nan")),
     ],

@@ -9,7 +9,8 @@ import pandas
 import pytest
 
 from penstock import flow, task
-from penstock.core.errors import NotFound, RunNotResumable
+from penstock.core.errors import Ambiguous, NotFound, RunNotResumable
+from penstock.core.ids import as_uuid_text
 from penstock.runtime import flow_run
 from penstock.sdk import wiring
 from penstock.testing import History
@@ -193,6 +194,28 @@ def test_a_subflow_with_storage_of_its_own_is_remembered(history: History, tmp_p
     assert (100_000, [1]) == (resume(body, history), ran)
 
 
+def test_a_run_is_resumed_by_its_name_or_id(history: History) -> None:
+    tries: list[int] = []
+
+    @flow(flow_run_name="load of {month}")
+    def load(month: str) -> int:
+        tries.append(1)
+        if len(tries) % 2:
+            raise ValueError
+        return len(tries)
+
+    load("April", return_state=True)  # type: ignore[call-arg]  # every call takes it
+    assert 2 == load.resume("load of April")
+    for _ in range(2):
+        tries.clear()
+        load("May", return_state=True)  # type: ignore[call-arg]  # every call takes it
+    assert 2 == load.resume(as_uuid_text(history.flow_run().id))
+    with pytest.raises(Ambiguous):
+        load.resume("load of May")
+    with pytest.raises(NotFound):
+        load.resume("load of June")
+
+
 def test_async_flows_are_resumed(history: History) -> None:
     ran: list[int] = []
 
@@ -304,10 +327,9 @@ def test_a_run_of_another_flow_or_no_run_is_not_resumed(history: History) -> Non
 
     with pytest.raises(RunNotResumable, match="body"):
         resume(other, history)
-    with pytest.raises(NotFound):
-        body.resume("0" * 32)
-    with pytest.raises(ValueError):
-        body.resume("no id")
+    for unknown in ("0" * 32, "no id"):
+        with pytest.raises(NotFound):
+            body.resume(unknown)
 
 
 def test_a_run_is_not_resumed_while_it_goes_on() -> None:

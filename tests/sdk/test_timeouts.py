@@ -379,6 +379,6 @@ def test_a_generator_flow_has_its_time_too(history: History) -> None:
         yield 1
         time.sleep(FOREVER)
 
-    with pytest.raises(RunTimedOut):
+    with pytest.raises(RunTimedOut, match=f"of {SOON:g} seconds"):
         list(numbers())
     assert "TimedOut" == history.flow_run().state.name

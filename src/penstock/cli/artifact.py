@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -22,7 +23,7 @@ from penstock.core.ids import as_uuid_text
 from penstock.ports import Artifact, GetArtifact, ListArtifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @click.group(cls=Group)
@@ -125,8 +126,11 @@ def _get(session: Session, text: str) -> Artifact:
 
 def _show_data(session: Session, found: Artifact) -> None:
     data = found.data
-    if found.type == "table" and isinstance(data, list) and data and all(isinstance(row, dict) for row in data):
-        _show_table(session, data)
+    rows = as_rows(data) if found.type == "table" else []
+    if rows:
+        _show_table(session, rows)
+    elif found.type == "progress" and isinstance(data, int | float):
+        session.terminal.data(f"{data:g} %")
     elif found.type == "markdown" and isinstance(data, str) and session.terminal.out.isatty():
         from rich.markdown import Markdown  # lazy: rich's Markdown, 50 ms
 
@@ -138,6 +142,23 @@ def _show_data(session: Session, found: Artifact) -> None:
         session.terminal.data(data)
     else:
         session.terminal.json(data)
+
+
+def as_rows(data: Any) -> list[dict[str, Any]]:
+    """A table's rows by column, in whichever of the three shapes it was given; none if it is of no such shape.
+
+    >>> as_rows({"a": [1, 2]}) == as_rows([{"a": 1}, {"a": 2}]) == [{"a": 1}, {"a": 2}]
+    True
+    >>> as_rows([[1, 2]])
+    [{'1': 1, '2': 2}]
+    """
+    if isinstance(data, dict) and all(isinstance(column, list) for column in data.values()):
+        return [dict(zip(data, row, strict=True)) for row in zip_longest(*data.values())]
+    if not isinstance(data, list):
+        return []
+    if all(isinstance(row, list) for row in data):
+        return [{str(n): value for n, value in enumerate(row, start=1)} for row in data]
+    return data if all(isinstance(row, dict) for row in data) else []
 
 
 def is_embedded(data: Any) -> bool:
@@ -165,7 +186,7 @@ def _content(found: Artifact) -> bytes:
     return text.encode()
 
 
-def _show_table(session: Session, rows: "list[Mapping[str, Any]]") -> None:
+def _show_table(session: Session, rows: "Sequence[Mapping[str, Any]]") -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     session.terminal.table(
         [Column(str(name), right=all(isinstance(row.get(name), int | float) for row in rows)) for name in names],

@@ -37,7 +37,7 @@ def info(session: Session, as_json: bool) -> None:
             ("Dialect", found.dialect),
             ("Schema version", str(found.schema_version)),
             ("Size", as_size(found.bytes)),
-            *((name.replace("_", " ").capitalize(), f"{count:,}") for name, count in found.counts.items()),
+            *((name.replace("_", " ").capitalize() + "s", f"{count:,}") for name, count in found.counts.items()),
         ]
     )
 

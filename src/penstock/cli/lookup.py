@@ -1,6 +1,6 @@
 """Which run is meant: by a whole id, the beginning of one, or the run's name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from penstock.cli.session import Session
 from penstock.cli.text import find_near
@@ -15,10 +15,12 @@ from penstock.ports import (
     GetTaskRun,
     ListFlowRuns,
     ListFlows,
+    ListTaskRuns,
     TaskRun,
 )
 
 CANDIDATES_MAX = 10
+NEAR_MAX = 3
 SHORT_ID_LENGTH_MIN = 18
 """Of ids as UUIDs: the first 13 characters are the time, so that ids of one moment differ only after them."""
 
@@ -47,7 +49,8 @@ def get_task_run(session: Session, text: str) -> TaskRun:
     """The task run that is meant. Raises `NotFound`, or `Ambiguous` with the candidates."""
     found = find_task_run_ids(session, text)
     if not found:
-        raise NotFound("task run", text, listing="penstock task-run ls")
+        near = [f"{run}/{text}" for run in _runs_with(session, text)]
+        raise NotFound("task run", text, near=near, listing="penstock task-run ls")
     if len(found) > 1:
         runs = [session.ask(GetTaskRun(id=id_)) for id_ in found]
         raise _ambiguous(text, (f"{as_uuid_text(run.id)}  {run.name} ({run.state.name})" for run in runs))
@@ -55,9 +58,30 @@ def get_task_run(session: Session, text: str) -> TaskRun:
 
 
 def find_task_run_ids(session: Session, text: str) -> list[TaskRunId]:
-    """Ids of the task runs that `text` may mean."""
+    """Ids of the task runs that `text` may mean: an id, the beginning of one, or a flow run and a name, `brave-otter/fetch-0`."""
     found: Sequence[TaskRunId] = session.ask(FindTaskRuns(text=text, limit=CANDIDATES_MAX))
-    return list(found)
+    run, slash, name = text.partition("/")
+    if found or not slash:
+        return list(found)
+    within = find_flow_run_ids(session, run)
+    return [task_run.id for id_ in within for task_run in _task_runs(session, id_) if task_run.name == name]
+
+
+def _task_runs(session: Session, flow_run_id: RunId) -> Iterator[TaskRun]:
+    cursor: str | None = None
+    while True:
+        page = session.ask(ListTaskRuns(flow_run_id=flow_run_id, cursor=cursor, limit=PAGE_SIZE_MAX))
+        yield from page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _runs_with(session: Session, name: str) -> list[str]:
+    """The flow runs of late with a task run of that name."""
+    recent = session.ask(ListTaskRuns(limit=PAGE_SIZE_MAX)).items
+    ids = dict.fromkeys(task_run.flow_run_id for task_run in recent if task_run.name == name)
+    return list(dict.fromkeys(session.ask(GetFlowRun(id=id_)).name for id_ in list(ids)[:NEAR_MAX]))
 
 
 def recent_flow_runs(session: Session) -> Iterable[FlowRun]:

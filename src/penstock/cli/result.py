@@ -79,7 +79,8 @@ def result() -> None:
 def show_result(session: Session, what: str, output: Path | None, as_json: bool) -> None:
     """Show the value that a run returned.
 
-    RUN is a flow run or task run: an id, the beginning of one, or a flow run's name; NAME is what a task's
+    RUN is a flow run or task run: an id, the beginning of one, a flow run's name, or with a task run's name
+    `brave-otter/fetch-0`; NAME is what a task's
     result_storage_key came to, and stands for the latest result of that name; REFERENCE is where a result
     is kept. --output writes .json, .csv and .parquet (tables),
     .pickle, and text or bytes as they are under any other suffix. Values are read from your result storage
@@ -113,7 +114,7 @@ def _load(session: Session, what: str) -> Kept:
 
 
 def _find_reference(session: Session, what: str) -> str:
-    """The reference of a run's result, or of the latest result of that name; else what was given."""
+    """The reference of a run's result, or of the latest result of that name; one that was given is taken as it is."""
     if ":" in what:
         return what
     run: FlowRun | TaskRun
@@ -123,7 +124,9 @@ def _find_reference(session: Session, what: str) -> str:
         run = get_task_run(session, what)
     else:
         named = session.results.find_cached(f"named:{what}", now=time.time_ns() // 1000)
-        return what if named is None else named.reference
+        if named is None:
+            raise NotFound("run or result", what, listing="penstock flow-run ls")
+        return named.reference
     if run.result is None:
         state = f"it is {run.state.name}" + ("" if run.state.is_final else " and may have one later")
         raise UnfinishedRun(f"`{run.name}` has no kept result: {state}.")

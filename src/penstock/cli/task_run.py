@@ -77,7 +77,8 @@ def _types_and_names(states: tuple[str, ...]) -> tuple[list[StateType], list[str
 
 
 @task_run.command(
-    "inspect", examples=["penstock task-run inspect 018f3a2b-7711", "penstock task-run inspect 018f3a2b-7711 --json"]
+    "inspect",
+    examples=["penstock task-run inspect brave-otter/fetch-0", "penstock task-run inspect 018f3a2b-7711 --json"],
 )
 @click.argument("run")
 @json_option
@@ -85,7 +86,8 @@ def _types_and_names(states: tuple[str, ...]) -> tuple[list[StateType], list[str
 def inspect_task_run(session: Session, run: str, as_json: bool) -> None:
     """Show all that is known of a task run.
 
-    Its tries, what it waited for, where its result is. RUN is an id or the beginning of one; `penstock task-run ls` shows them.
+    Its tries, what it waited for, where its result is. RUN is an id, the beginning of one, or a flow run and the task run's name,
+    `brave-otter/fetch-0`; `penstock task-run ls` shows them.
     """
     found = get_task_run(session, run)
     if as_json:

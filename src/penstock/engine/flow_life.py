@@ -427,9 +427,10 @@ def _bring_home(services: Services) -> None:
         services.journal.flush(FLUSH_SECONDS_MAX, patience_seconds=RESTART_SECONDS_MAX)
     except StoreUnavailable as error:
         pending, path = services.journal.pending, services.journal.path
-        services.console.line(
-            ERROR, "Penstock", f"{pending} records wait in {path} until the database is back: {error}"
+        kept = (
+            f"{pending} records wait in {path}; `penstock journal replay`, or whatever runs here next, brings them in"
         )
+        services.console.line(ERROR, "Penstock", f"{kept}: {error}")
     else:
         services.after_run()
 

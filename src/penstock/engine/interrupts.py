@@ -294,12 +294,17 @@ class accept_interrupts:
             _MAIN.refuse(self, with_later=self._whole)
 
 
-def call_within(seconds: float, function: Callable[[], Any], *, what: str, owner: str) -> Any:
-    """Call a function and end it after so many seconds. Raises `RunTimedOut`, whose `owner` is the run that `what` names."""
+def call_within(
+    seconds: float, function: Callable[[], Any], *, what: str, owner: str, of_seconds: float | None = None
+) -> Any:
+    """Call a function and end it after so many seconds, or what is left of `of_seconds`.
+
+    Raises `RunTimedOut`, whose `owner` is the run that `what` names.
+    """
     try:
         return _call_with_alarm(seconds, function) if is_main_thread() else _call_in_thread(seconds, function, what)
     except _OutOfTime:
-        raise timed_out(what, seconds, owner=owner) from None
+        raise timed_out(what, of_seconds or seconds, owner=owner) from None
 
 
 class _OutOfTime(BaseException):
@@ -376,8 +381,10 @@ def _interrupt(thread: threading.Thread, kind: type[Interrupted]) -> None:
         stop(kind)
 
 
-async def await_within(seconds: float, make: Callable[[], Any], *, what: str, owner: str) -> Any:
-    """Await a coroutine and cancel it after so many seconds. Raises `RunTimedOut`."""
+async def await_within(
+    seconds: float, make: Callable[[], Any], *, what: str, owner: str, of_seconds: float | None = None
+) -> Any:
+    """Await a coroutine and cancel it after so many seconds, or what is left of `of_seconds`. Raises `RunTimedOut`."""
     import asyncio  # lazy: 30 ms; a loop runs, so it is loaded
 
     timer = asyncio.timeout(seconds)
@@ -386,7 +393,7 @@ async def await_within(seconds: float, make: Callable[[], Any], *, what: str, ow
             return await make()
     except TimeoutError:
         if timer.expired():
-            raise timed_out(what, seconds, owner=owner) from None
+            raise timed_out(what, of_seconds or seconds, owner=owner) from None
         raise
 
 

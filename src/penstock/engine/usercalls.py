@@ -133,13 +133,16 @@ class NextItem:
     One of these serves all items: a time-out counts what the generator itself takes, and not its consumer.
     """
 
-    __slots__ = ("run", "call", "items", "left_seconds", "what", "owner")
+    __slots__ = ("run", "call", "items", "left_seconds", "said")
 
     def __init__(self, run: "FlowRunContext", call: "TaskCall | None", items: Any):
         self.run, self.call, self.items = run, call, items
         self.left_seconds = run.flow.timeout_seconds if call is None else call.task.timeout_seconds
-        self.what = f"Flow run `{run.name}`" if call is None else f"Task run `{call.name}`"
-        self.owner: str = run.id if call is None else call.id
+        self.said: dict[str, Any] = {
+            "what": f"Flow run `{run.name}`" if call is None else f"Task run `{call.name}`",
+            "owner": run.id if call is None else call.id,
+            "of_seconds": self.left_seconds,
+        }
 
     def perform(self) -> tuple[bool, Any]:
         begun = monotonic()
@@ -148,7 +151,7 @@ class NextItem:
                 if self.left_seconds is None:
                     return True, next(self.items)
                 left = max(self.left_seconds, 0.000_1)
-                return True, call_within(left, lambda: next(self.items), what=self.what, owner=self.owner)
+                return True, call_within(left, lambda: next(self.items), **self.said)
             except StopIteration:
                 return False, None
             finally:
@@ -161,7 +164,7 @@ class NextItem:
                 if self.left_seconds is None:
                     return True, await anext(self.items)
                 left = max(self.left_seconds, 0.0)
-                return True, await await_within(left, lambda: anext(self.items), what=self.what, owner=self.owner)
+                return True, await await_within(left, lambda: anext(self.items), **self.said)
             except StopAsyncIteration:
                 return False, None
             finally:

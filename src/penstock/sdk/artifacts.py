@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.core.errors import InvalidDefinition
@@ -30,16 +30,15 @@ def create_link_artifact(
 
 
 def create_table_artifact(
-    table: Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]] | Sequence[Sequence[Any]],
+    table: Any,  # a frame or table of any library, too
     key: str | None = None,
     description: str | None = None,
 ) -> str:
-    """Show a table: a dict of columns, a list of dicts, or a list of rows. Returns the artifact's id."""
-    if isinstance(table, Mapping):
-        data: Any = {str(name): list(column) for name, column in table.items()}
-    else:
-        data = [dict(row) if isinstance(row, Mapping) else list(row) for row in table]
-    return _create("table", json.loads(json.dumps(data, default=str)), key, description)
+    """Show a table: a dict of columns, a list of dicts, a list of rows, an Arrow table, a pandas or polars frame.
+
+    Returns the artifact's id.
+    """
+    return _create("table", json.loads(json.dumps(_table_data(table), default=str)), key, description)
 
 
 def create_image_artifact(image_url: str, key: str | None = None, description: str | None = None) -> str:
@@ -95,6 +94,28 @@ def _check_text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise InvalidDefinition(f"`{what}` must be text, got {type(value).__name__}.")
     return value
+
+
+def _table_data(table: Any) -> Any:
+    if isinstance(table, Mapping) and all(_is_several(column) for column in table.values()):
+        return {str(name): list(column) for name, column in table.items()}
+    if hasattr(table, "to_pylist"):  # Arrow
+        return table.to_pylist()
+    if hasattr(table, "to_dicts"):  # polars
+        return table.to_dicts()
+    if hasattr(table, "to_dict"):  # pandas
+        return table.to_dict("records")
+    if isinstance(table, Iterable) and not isinstance(table, Mapping):
+        rows = list(table)
+        if all(_is_several(row) for row in rows):
+            return [dict(row) if isinstance(row, Mapping) else list(row) for row in rows]
+    raise InvalidDefinition(
+        f"`table` must be a dict of columns, a list of dicts or of rows, or a data frame, got {table!r:.100}."
+    )
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
 def _check_progress(progress: float) -> float:

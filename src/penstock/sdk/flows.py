@@ -87,9 +87,9 @@ class Flow(Generic[P, R]):
             raise
 
     def resume(self, run_id: str, *, allow_code_change: bool = False, return_state: bool = False) -> R:
-        """Go on with a run of this flow that ended before it was complete, in a new epoch.
+        """Go on with a run of this flow that ended before it was complete, in a new epoch; `run_id` is its id or name.
 
-        Calls whose record is complete return their recorded result; the rest runs. Raises `NotFound`;
+        Calls whose record is complete return their recorded result; the rest runs. Raises `NotFound`, `Ambiguous`;
         `RunNotResumable` if the run is complete, still going on, of another flow, or of other code and
         `allow_code_change` is not set.
         """

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from penstock.core.errors import RunNotResumable
-from penstock.core.ids import RunId, parse_id, time_ordered_id
+from penstock.core.errors import Ambiguous, NotFound, RunNotResumable
+from penstock.core.ids import RunId, time_ordered_id
 from penstock.core.names import run_name
 from penstock.engine.bindings import add_defaults, format_name, spread_arguments
 from penstock.engine.context import current_flow_run, current_tags, current_task_run
@@ -24,7 +24,7 @@ from penstock.engine.runs import FlowRunContext
 from penstock.engine.services import Services
 from penstock.engine.states import State
 from penstock.engine.tracebacks import trim
-from penstock.ports import FlowRun, GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
+from penstock.ports import FindFlowRuns, FlowRun, GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
 from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
 from penstock.sdk.parameters import restore
@@ -48,7 +48,7 @@ def resume_flow(subject: AnyFlow, run_id: str, *, allow_code_change: bool, retur
     services = wiring.services()
     services.journal.flush()
     wiring.sweep_dead_writers()  # what the run's dead process recorded last is in its journal
-    run = services.orchestrator.ask(GetFlowRun(id=RunId(parse_id(run_id))), services.principal)
+    run = _find_run(services, run_id)
     changed = _check_resumable(subject, run, allow_code_change)
     results = services.open_results(subject.options.result_storage, False)
     named = restore(run.parameters or {}, results.get)
@@ -177,6 +177,16 @@ async def _iterate_async(launch: Launch) -> AsyncIterator[Any]:
             yield item
     if not ended[0].is_completed():
         raise ended[0].error()
+
+
+def _find_run(services: Services, text: str) -> FlowRun:
+    """The run of that id or name. Raises `NotFound`, or `Ambiguous` for a name that several runs have."""
+    found = services.orchestrator.ask(FindFlowRuns(text=text, limit=2), services.principal)
+    if not found:
+        raise NotFound("flow run", text, listing="penstock flow-run ls")
+    if len(found) > 1:
+        raise Ambiguous(f"`{text}` is the name of several runs; give the id of one. `penstock flow-run ls` lists them.")
+    return services.orchestrator.ask(GetFlowRun(id=found[0]), services.principal)
 
 
 def _check_resumable(subject: AnyFlow, run: FlowRun, allow_code_change: bool) -> bool:

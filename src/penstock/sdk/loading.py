@@ -11,6 +11,8 @@ from typing import Any
 from penstock.core.errors import NotFound, PenstockError
 from penstock.sdk.flows import Flow
 
+NEAR_MAX = 3
+
 
 class FlowNotLoadable(PenstockError):
     """A flow's file or module cannot be imported, or has no such flow."""
@@ -32,7 +34,8 @@ def load_flow(entrypoint: str) -> Flow[Any, Any]:
     if not isinstance(found, Flow):
         found = next((flow for flow in flows.values() if flow.name == name), None)
     if found is None:
-        near = get_close_matches(name, dict.fromkeys([*flows, *(flow.name for flow in flows.values())]))
+        names = list(dict.fromkeys([*flows, *(flow.name for flow in flows.values())]))
+        near = get_close_matches(name, names) or names[:NEAR_MAX]
         raise NotFound(f"flow in {target}", name, near=near)
     chosen: Flow[Any, Any] = found
     return chosen
@@ -57,6 +60,10 @@ def list_flows_in(target: str) -> list[Flow[Any, Any]]:
 def load_module(target: str) -> ModuleType:
     """Import a file by path or a module by name, once a process. Raises `FlowNotLoadable`."""
     if not _is_path(target):
+        if not all(part.isidentifier() for part in target.split(".")):
+            raise FlowNotLoadable(
+                f"`{target}` is neither a Python file nor a module. Write it like flows.py or package.flows."
+            )
         try:
             return importlib.import_module(target)
         except ImportError as error:

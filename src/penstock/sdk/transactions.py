@@ -54,6 +54,9 @@ class Transaction:
         self._result: Any = None
         self._has_result = False
 
+    def __repr__(self) -> str:
+        return f"<Transaction {self.state}>" if self.key is None else f"<Transaction {self.key!r} {self.state}>"
+
     def set(self, name: str, value: Any) -> None:
         """Carry a value to the hooks."""
         self._values[name] = value

@@ -21,6 +21,7 @@ from penstock.ports import Clock, Orchestrator, Principal
 from penstock.server.guard import Door
 from penstock.server.principals import principal_of
 from penstock.server.routes import add_route, answer, signature
+from penstock.server.samples import describe_example
 from penstock.wire import ROUTES, answer_type, decoder, field_types
 from penstock.work import ClaimedRun, ClaimRuns
 
@@ -126,7 +127,7 @@ def make_router(desk: ClaimDesk, door: Door, clock: Clock) -> APIRouter:
 
     endpoint.__name__ = "ClaimRuns"
     endpoint.__signature__ = signature(ClaimRuns, route, tuple(field_types(ClaimRuns)))  # type: ignore[attr-defined]  # what FastAPI reads
-    add_route(router, ClaimRuns, route, endpoint)
+    add_route(router, ClaimRuns, route, endpoint, openapi_extra=describe_example(ClaimRuns, route))
     return router
 
 

@@ -1,4 +1,4 @@
-"""Examples of the main requests and answers, as the API's documentation shows them. A test reads each back."""
+"""Examples of the main requests and answers, as the API's documentation shows them; `samples.py` makes the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -165,6 +165,12 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
             {"sql": "SELECT flow, count(*) AS runs FROM flow_runs GROUP BY flow", "row_limit": 100},
             {"columns": ["flow", "runs"], "rows": [["web-to-lake", 12]], "truncated": False},
         ),
+        "ListRunPoints": Example({"filter": {"where": "flow:web-to-lake", "since": AT}, "limit": 1_000}),
+        "ListChanges": Example({"after": 1_042, "log_runs": [RUN], "with_events": True}),
+        "SaveWorkQueue": Example({"priority": 1, "concurrency_limit": 4}),
+        "SetConcurrencyLimit": Example({"slots": 2}),
+        "FireSchedules": Example({"limit": 100}),
+        "Prune": Example({"runs_older_than": AT, "dry_run": True}),
         "MeasureStore": Example(
             answer={
                 "at": AT,
@@ -177,14 +183,3 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
         ),
     }
 )
-
-
-def describe_example(verb: str) -> dict[str, Any]:
-    """What OpenAPI says of a verb's examples; empty where there is none."""
-    example = EXAMPLES.get(verb, Example())
-    said: dict[str, Any] = {}
-    if example.body is not None:
-        said["requestBody"] = {"content": {"application/json": {"example": example.body}}}
-    if example.answer is not None:
-        said["responses"] = {"200": {"content": {"application/json": {"example": example.answer}}}}
-    return said

@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from penstock import blockverbs, limits, notifications, ports, reports, scheduling, work
 from penstock.core import errors
 from penstock.ports import Orchestrator
-from penstock.server.examples import describe_example
 from penstock.server.models import (
     ErrorAnswer,
     attribute_notes,
@@ -23,6 +22,7 @@ from penstock.server.models import (
     output_type,
 )
 from penstock.server.principals import principal_of
+from penstock.server.samples import describe_example
 from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, encoder, field_types
 
 SPECIAL = frozenset({"Ingest", "ClaimRuns"})
@@ -52,7 +52,7 @@ def make_router(orchestrator: Orchestrator) -> APIRouter:
     for verb in verbs():
         route = ROUTES[verb.__name__]
         if verb.__name__ not in SPECIAL:
-            said = {"openapi_extra": describe_example(verb.__name__)}
+            said = {"openapi_extra": describe_example(verb, route)}
             add_route(router, verb, route, _endpoint(orchestrator, verb, route), **said)
     return router
 

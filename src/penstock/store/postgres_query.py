@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from penstock.core.errors import QueryRefused
-from penstock.store.views import POSTGRES, READABLE, VIEWS, select_of, trim
+from penstock.store.views import POSTGRES, READABLE, VIEWS, hint, select_of, trim
 
 READER = "penstock_reader"
 
@@ -68,7 +68,7 @@ def run(
             ) from error
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError, UnicodeEncodeError) as error:
             said = str(error).strip().partition("\n")[0]
-            raise QueryRefused(f"The query cannot be run: {said}. {READABLE}") from error
+            raise QueryRefused(f"The query cannot be run: {said.rstrip('.')}.{hint(said)}") from error
         finally:
             transaction.rollback()
 

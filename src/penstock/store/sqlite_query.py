@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from penstock.core.errors import QueryRefused
-from penstock.store.views import READABLE, SQLITE, VIEWS, select_of, trim
+from penstock.store.views import READABLE, SQLITE, VIEWS, hint, select_of, trim
 
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 FUNCTIONS_REFUSED = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
@@ -46,6 +46,9 @@ def run(
     )
     try:
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(
+            "SELECT 1 FROM json_each('[]'), json_tree('[]')"
+        )  # to be made, they need more than a query may
         _shut_in(connection, _make_views(connection, workspace_id), timeout_seconds)
         cursor = connection.execute(trim(sql))
         if cursor.description is None:
@@ -72,10 +75,16 @@ def _shut_in(connection: sqlite3.Connection, hidden: frozenset[str], timeout_sec
     connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, STATEMENT_BYTES_MAX)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_CHECKS)
-    connection.set_authorizer(_authorizer(hidden))
+    connection.set_authorizer(_authorizer(hidden, _names_taken(connection)))
 
 
-def _authorizer(hidden: frozenset[str]) -> Callable[..., int]:
+def _names_taken(connection: sqlite3.Connection) -> frozenset[str]:
+    """Names, in small letters, of all that there is to read but for what a query itself makes."""
+    tables = "SELECT name FROM main.sqlite_master UNION SELECT name FROM temp.sqlite_master"
+    return frozenset(name.lower() for (name,) in connection.execute(tables))
+
+
+def _authorizer(hidden: frozenset[str], taken: frozenset[str]) -> Callable[..., int]:
     def authorize(action: int, first: str | None, second: str | None, schema: str | None, through: str | None) -> int:
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
@@ -84,7 +93,11 @@ def _authorizer(hidden: frozenset[str]) -> Callable[..., int]:
         if action == sqlite3.SQLITE_READ:
             if through in hidden or first in hidden or first in TABLE_FUNCTIONS:
                 return sqlite3.SQLITE_OK
-            if first in VIEWS and schema == "temp":
+            name = (first or "").lower()
+            if name in VIEWS and (schema == "temp" or not second):
+                return sqlite3.SQLITE_OK
+            # SQLite asks so for what is counted but not read: a name of `WITH name AS`, which shows nothing by itself.
+            if schema is None and not second and name not in taken and not name.startswith(("sqlite_", "pragma_")):
                 return sqlite3.SQLITE_OK
         return sqlite3.SQLITE_DENY
 
@@ -98,7 +111,7 @@ def _refusal(error: BaseException, timeout_seconds: float) -> BaseException:
     if name == "SQLITE_AUTH" or "prohibited" in str(error):
         return QueryRefused(f"The query asks for what it may not see or do ({error}). {READABLE}")
     if name is None or name in STATEMENT_ERRORS:
-        return QueryRefused(f"The query cannot be run: {error}. {READABLE}")
+        return QueryRefused(f"The query cannot be run: {str(error).rstrip('.')}.{hint(str(error))}")
     return error
 
 

@@ -113,6 +113,13 @@ VIEWS: Mapping[str, str] = MappingProxyType(
 )
 
 READABLE = f"Only the views {', '.join(VIEWS)} can be read."
+COLUMNS = f"The views are {', '.join(VIEWS)}; `SELECT * FROM view LIMIT 1` shows the columns of one."
+
+
+def hint(said: str) -> str:
+    """What helps somebody whose query the database refused with these words."""
+    missing_table = "no such table" in said or ("relation" in said and "does not exist" in said)
+    return f" {READABLE}" if missing_table else f" {COLUMNS}" if "column" in said else ""
 
 
 def select_of(view: str, phrases: Phrases, workspace_id: int, *, hidden: str = "") -> str:

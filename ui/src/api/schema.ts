@@ -1136,6 +1136,8 @@ export interface paths {
         /**
          * List workers
          * @description The workers of a pool, or all, with those that serve their own deployments; those not heard of for a day are forgotten.
+         *
+         *     Raises `NotFound` for an unknown pool.
          */
         get: operations["ListWorkers"];
         put?: never;
@@ -1158,6 +1160,8 @@ export interface paths {
         /**
          * Renew claims
          * @description Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes.
+         *
+         *     Raises `NotFound` for an unknown pool.
          */
         post: operations["RenewClaims"];
         delete?: never;
@@ -1284,7 +1288,8 @@ export interface paths {
          * Pause run
          * @description Put a running run into Paused (its process waits) or Suspended (its process goes), and ask for an answer.
          *
-         *     Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`.
+         *     Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`,
+         *     and `TransitionRefused` where the run has gone on in another process.
          */
         post: operations["PauseRun"];
         delete?: never;
@@ -1370,7 +1375,7 @@ export interface paths {
         };
         /**
          * List deployments
-         * @description Deployments by flow and name.
+         * @description Deployments by flow and name. Raises `NotFound` for an unknown pool.
          */
         get: operations["ListDeployments"];
         put?: never;
@@ -1531,7 +1536,7 @@ export interface paths {
         };
         /**
          * List ticks
-         * @description What the active schedules will ask for between two times, in order; at most `limit`.
+         * @description What the active schedules will ask for between two times, in order; at most `limit`. Raises `NotFound`.
          */
         get: operations["ListTicks"];
         put?: never;
@@ -1659,7 +1664,7 @@ export interface paths {
         };
         /**
          * List backfills
-         * @description Backfills, newest first.
+         * @description Backfills, newest first. Raises `NotFound` for an unknown deployment.
          */
         get: operations["ListBackfills"];
         put?: never;
@@ -3592,7 +3597,8 @@ export interface components {
          * PauseRunBody
          * @description Put a running run into Paused (its process waits) or Suspended (its process goes), and ask for an answer.
          *
-         *     Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`.
+         *     Asked again with the same key, what is there is answered, with its answer: a resumed run comes by here again. Raises `NotFound`,
+         *     and `TransitionRefused` where the run has gone on in another process.
          */
         PauseRunBody: {
             /** Epoch */
@@ -3780,6 +3786,8 @@ export interface components {
         /**
          * RenewClaimsBody
          * @description Renew the leases of claims (run, claim number), and say that the worker lives; or, `leaving`, that it goes.
+         *
+         *     Raises `NotFound` for an unknown pool.
          */
         RenewClaimsBody: {
             worker: components["schemas"]["WorkerHello"];
@@ -5858,6 +5866,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *     ]
+                     */
                     "application/json": string[];
                 };
             };
@@ -6055,6 +6068,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "run_ids": [
+                 *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["FindCancellationsBody"];
             };
         };
@@ -6065,6 +6085,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "run_ids": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ],
+                     *       "taken_over": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Cancellations"];
                 };
             };
@@ -6407,6 +6437,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example 1 */
                     "application/json": number;
                 };
             };
@@ -6495,6 +6526,24 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "writer": {
+                 *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                 *         "host": "you-laptop",
+                 *         "boot_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                 *         "pid": 4242,
+                 *         "lease_seconds": 60,
+                 *         "environment": {
+                 *           "python": "3.11.9",
+                 *           "penstock": "0.1.0",
+                 *           "platform": "Linux 6.1 x86_64",
+                 *           "prefix": "/home/you/.venv"
+                 *         }
+                 *       },
+                 *       "holder_alive": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["TakeFlowRunBody"];
             };
         };
@@ -6505,6 +6554,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "run": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "limits": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunTaken"];
                 };
             };
@@ -6593,6 +6684,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "epoch": 1,
+                 *       "state": {
+                 *         "type": "COMPLETED",
+                 *         "name": "Completed",
+                 *         "at": 1728400042000000,
+                 *         "reason": "returned"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["MoveFlowRunBody"];
             };
         };
@@ -6603,6 +6705,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accepted": false,
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "why": "It has ended."
+                     *     }
+                     */
                     "application/json": components["schemas"]["MoveOutcome"];
                 };
             };
@@ -6893,6 +7007,56 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "origin": 1,
+                     *       "ids": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ],
+                     *       "tasks": [
+                     *         1
+                     *       ],
+                     *       "task_names": [
+                     *         "fetch"
+                     *       ],
+                     *       "flow_names": [
+                     *         "web-to-lake"
+                     *       ],
+                     *       "ordinals": [
+                     *         1
+                     *       ],
+                     *       "names": {},
+                     *       "created": [
+                     *         1
+                     *       ],
+                     *       "starts": [
+                     *         1
+                     *       ],
+                     *       "ends": [
+                     *         1
+                     *       ],
+                     *       "states": [
+                     *         1
+                     *       ],
+                     *       "state_names": [
+                     *         [
+                     *           "Completed",
+                     *           "SCHEDULED"
+                     *         ]
+                     *       ],
+                     *       "attempts": [
+                     *         1
+                     *       ],
+                     *       "tries": {},
+                     *       "parents": [
+                     *         1
+                     *       ],
+                     *       "upstream": {},
+                     *       "changed": 1042,
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["Timeline"];
                 };
             };
@@ -6978,6 +7142,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "nodes": [
+                     *         {
+                     *           "key": "report",
+                     *           "kind": "task",
+                     *           "name": "brave-otter",
+                     *           "counts": {},
+                     *           "duration": 42000000,
+                     *           "started_at": 1728400000000000,
+                     *           "ended_at": 1728400000000000
+                     *         }
+                     *       ],
+                     *       "edges": [
+                     *         {
+                     *           "source": "text",
+                     *           "target": "text",
+                     *           "count": 1,
+                     *           "kind": "result"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunGraph"];
                 };
             };
@@ -7064,6 +7251,141 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "left": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "right": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "parameters": [
+                     *         {
+                     *           "name": "brave-otter",
+                     *           "same": false
+                     *         }
+                     *       ],
+                     *       "tasks": [
+                     *         {
+                     *           "name": "brave-otter",
+                     *           "left": {
+                     *             "count": 1,
+                     *             "duration": 42000000,
+                     *             "states": {
+                     *               "COMPLETED": 6
+                     *             }
+                     *           },
+                     *           "right": {
+                     *             "count": 1,
+                     *             "duration": 42000000,
+                     *             "states": {
+                     *               "COMPLETED": 6
+                     *             }
+                     *           }
+                     *         }
+                     *       ],
+                     *       "datasets": [
+                     *         {
+                     *           "dataset": "taxi/green",
+                     *           "action": "write",
+                     *           "left": {
+                     *             "dataset": "taxi/green",
+                     *             "location": "file:///home/you/lake/taxi/green",
+                     *             "version": 3,
+                     *             "action": "write",
+                     *             "at": 1728400000000000,
+                     *             "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *             "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *             "write_key": "text",
+                     *             "rows": 97972,
+                     *             "bytes": 196608,
+                     *             "schema_digest": "5d3f0c7a9b8e41d2"
+                     *           },
+                     *           "right": {
+                     *             "dataset": "taxi/green",
+                     *             "location": "file:///home/you/lake/taxi/green",
+                     *             "version": 3,
+                     *             "action": "write",
+                     *             "at": 1728400000000000,
+                     *             "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *             "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *             "write_key": "text",
+                     *             "rows": 97972,
+                     *             "bytes": 196608,
+                     *             "schema_digest": "5d3f0c7a9b8e41d2"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunComparison"];
                 };
             };
@@ -7152,6 +7474,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "kind": "penstock.flow-run.Failed",
+                     *           "task_key": "text",
+                     *           "state_name": "Completed",
+                     *           "state_type": "SCHEDULED",
+                     *           "result": "text",
+                     *           "message": "green_tripdata_2020-05.csv.gz: the server answered 503",
+                     *           "source_hash": "text",
+                     *           "upstream": [],
+                     *           "epoch": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecordedCallPage"];
                 };
             };
@@ -7322,6 +7662,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "flow": {
+                     *             "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *             "name": "brave-otter",
+                     *             "created_at": 1728400000000000,
+                     *             "run_count": 1,
+                     *             "last_run_at": 1728400000000000
+                     *           },
+                     *           "recent": [
+                     *             {
+                     *               "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *               "name": "brave-otter",
+                     *               "state_type": "SCHEDULED",
+                     *               "state_name": "Completed",
+                     *               "started_at": 1728400000000000
+                     *             }
+                     *           ],
+                     *           "counts": {},
+                     *           "success_rate": 0.941,
+                     *           "duration_median": 42000000
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowSummaryPage"];
                 };
             };
@@ -7401,6 +7768,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "flow": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "name": "brave-otter",
+                     *         "created_at": 1728400000000000,
+                     *         "run_count": 1,
+                     *         "last_run_at": 1728400000000000
+                     *       },
+                     *       "recent": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "name": "brave-otter",
+                     *           "state_type": "SCHEDULED",
+                     *           "state_name": "Completed",
+                     *           "started_at": 1728400000000000,
+                     *           "duration": 42000000
+                     *         }
+                     *       ],
+                     *       "counts": {},
+                     *       "success_rate": 0.941,
+                     *       "duration_median": 42000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowSummary"];
                 };
             };
@@ -7488,6 +7879,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "runs": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "name": "brave-otter",
+                     *           "state_type": "SCHEDULED",
+                     *           "state_name": "Completed",
+                     *           "started_at": 1728400000000000,
+                     *           "duration": 42000000
+                     *         }
+                     *       ],
+                     *       "tasks": [
+                     *         "text"
+                     *       ],
+                     *       "cells": [
+                     *         [
+                     *           {}
+                     *         ]
+                     *       ],
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowGrid"];
                 };
             };
@@ -7573,6 +7987,138 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": 1728400000000000,
+                     *       "running": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *           "flow_name": "web-to-lake",
+                     *           "name": "brave-otter",
+                     *           "state": {
+                     *             "type": "COMPLETED",
+                     *             "name": "Completed",
+                     *             "at": 1728400042000000,
+                     *             "reason": "returned"
+                     *           },
+                     *           "epoch": 1,
+                     *           "version": 2,
+                     *           "code_version": "0169470797f09b49",
+                     *           "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           },
+                     *           "tags": [
+                     *             "nightly"
+                     *           ],
+                     *           "upstream": [],
+                     *           "created_at": 1728400000000000,
+                     *           "started_at": 1728400000000000,
+                     *           "ended_at": 1728400042000000,
+                     *           "host": "you-laptop",
+                     *           "pid": 4242,
+                     *           "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *           "task_counts": {
+                     *             "COMPLETED": 6
+                     *           },
+                     *           "changed": 1042
+                     *         }
+                     *       ],
+                     *       "running_count": 1,
+                     *       "failing": [
+                     *         {
+                     *           "flow_name": "web-to-lake",
+                     *           "run": {
+                     *             "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *             "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *             "flow_name": "web-to-lake",
+                     *             "name": "brave-otter",
+                     *             "state": {
+                     *               "type": "COMPLETED",
+                     *               "name": "Completed",
+                     *               "at": 1728400042000000,
+                     *               "reason": "returned"
+                     *             },
+                     *             "epoch": 1,
+                     *             "version": 2,
+                     *             "code_version": "0169470797f09b49",
+                     *             "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *             "parameters": {
+                     *               "year": 2020,
+                     *               "months": [
+                     *                 4,
+                     *                 5
+                     *               ]
+                     *             },
+                     *             "tags": [
+                     *               "nightly"
+                     *             ],
+                     *             "upstream": [],
+                     *             "created_at": 1728400000000000,
+                     *             "started_at": 1728400000000000,
+                     *             "ended_at": 1728400042000000,
+                     *             "host": "you-laptop",
+                     *             "pid": 4242,
+                     *             "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *             "task_counts": {
+                     *               "COMPLETED": 6
+                     *             },
+                     *             "changed": 1042
+                     *           },
+                     *           "failures_in_a_row": 1
+                     *         }
+                     *       ],
+                     *       "stuck": [
+                     *         {
+                     *           "run": {
+                     *             "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *             "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *             "flow_name": "web-to-lake",
+                     *             "name": "brave-otter",
+                     *             "state": {
+                     *               "type": "COMPLETED",
+                     *               "name": "Completed",
+                     *               "at": 1728400042000000,
+                     *               "reason": "returned"
+                     *             },
+                     *             "epoch": 1,
+                     *             "version": 2,
+                     *             "code_version": "0169470797f09b49",
+                     *             "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *             "parameters": {
+                     *               "year": 2020,
+                     *               "months": [
+                     *                 4,
+                     *                 5
+                     *               ]
+                     *             },
+                     *             "tags": [
+                     *               "nightly"
+                     *             ],
+                     *             "upstream": [],
+                     *             "created_at": 1728400000000000,
+                     *             "started_at": 1728400000000000,
+                     *             "ended_at": 1728400042000000,
+                     *             "host": "you-laptop",
+                     *             "pid": 4242,
+                     *             "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *             "task_counts": {
+                     *               "COMPLETED": 6
+                     *             },
+                     *             "changed": 1042
+                     *           },
+                     *           "reason": "It runs 3.1 s longer than usual."
+                     *         }
+                     *       ],
+                     *       "success_rate": 0.941,
+                     *       "success_rate_before": 60
+                     *     }
+                     */
                     "application/json": components["schemas"]["Overview"];
                 };
             };
@@ -7747,6 +8293,15 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "filter": {
+                 *         "where": "flow:web-to-lake",
+                 *         "since": 1728400000000000
+                 *       },
+                 *       "limit": 1000
+                 *     }
+                 */
                 "application/json": components["schemas"]["ListRunPointsBody"];
             };
         };
@@ -7757,6 +8312,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ids": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ],
+                     *       "names": [
+                     *         "warehouse"
+                     *       ],
+                     *       "flows": [
+                     *         1
+                     *       ],
+                     *       "flow_names": [
+                     *         "web-to-lake"
+                     *       ],
+                     *       "states": [
+                     *         "text"
+                     *       ],
+                     *       "starts": [
+                     *         1
+                     *       ],
+                     *       "durations": [
+                     *         42000000
+                     *       ],
+                     *       "truncated": false,
+                     *       "total": 1,
+                     *       "every": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunPoints"];
                 };
             };
@@ -7834,6 +8417,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       "01926f5e3a407d31b7741c0d93ae5f02"
+                     *     ]
+                     */
                     "application/json": string[];
                 };
             };
@@ -8259,6 +8847,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "key": "report",
+                     *           "type": "markdown",
+                     *           "description": "Loads the trips of a month.",
+                     *           "data": "**97,972** trips are in the lake.",
+                     *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ArtifactPage"];
                 };
             };
@@ -8335,6 +8940,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "key": "report",
+                     *       "type": "markdown",
+                     *       "description": "Loads the trips of a month.",
+                     *       "data": "**97,972** trips are in the lake.",
+                     *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["Artifact"];
                 };
             };
@@ -8421,6 +9039,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "lake",
+                     *           "tags": [
+                     *             "nightly"
+                     *           ],
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["VariablePage"];
                 };
             };
@@ -8497,6 +9129,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "lake",
+                     *       "tags": [
+                     *         "nightly"
+                     *       ],
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["Variable"];
                 };
             };
@@ -8781,6 +9423,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "warehouse",
+                     *           "slots": 1,
+                     *           "occupied": 1,
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000,
+                     *           "waiting": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConcurrencyLimitPage"];
                 };
             };
@@ -8849,6 +9505,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                 *       "names": [
+                 *         "warehouse"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["AcquireSlotsBody"];
             };
         };
@@ -8859,6 +9523,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acquired": false,
+                     *       "retry_after_seconds": 60,
+                     *       "waiting_for": "warehouse",
+                     *       "missing": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["SlotsAnswer"];
                 };
             };
@@ -8927,6 +9599,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["RenewSlotsBody"];
             };
         };
@@ -8937,6 +9616,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       "text"
+                     *     ]
+                     */
                     "application/json": string[];
                 };
             };
@@ -9089,6 +9773,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "occupied": 1,
+                     *         "holder": "task run load-0 of brave-otter",
+                     *         "taken_at": 1728400000000000,
+                     *         "expires_at": 1728400000000000,
+                     *         "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["HeldSlot"][];
                 };
             };
@@ -9174,6 +9870,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "holder": "task run load-0 of brave-otter",
+                     *         "since": 1728400000000000,
+                     *         "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["SlotWaiter"][];
                 };
             };
@@ -9259,6 +9965,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "warehouse",
+                     *       "slots": 1,
+                     *       "occupied": 1,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "waiting": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConcurrencyLimit"];
                 };
             };
@@ -9344,6 +10060,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "warehouse",
+                     *       "slots": 1,
+                     *       "occupied": 1,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "waiting": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConcurrencyLimit"];
                 };
             };
@@ -9423,6 +10149,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "slots": 2
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetConcurrencyLimitBody"];
             };
         };
@@ -9433,6 +10164,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "warehouse",
+                     *       "slots": 1,
+                     *       "occupied": 1,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "waiting": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConcurrencyLimit"];
                 };
             };
@@ -9604,6 +10345,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "slug": "nightly",
+                     *           "name": "brave-otter",
+                     *           "description": "Loads the trips of a month.",
+                     *           "logo_url": "text",
+                     *           "documentation_url": "text",
+                     *           "capabilities": [
+                     *             "text"
+                     *           ],
+                     *           "secret_fields": [
+                     *             "text"
+                     *           ],
+                     *           "source": "text",
+                     *           "digest": "text",
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["BlockTypePage"];
                 };
             };
@@ -9680,6 +10444,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "slug": "nightly",
+                     *       "name": "brave-otter",
+                     *       "description": "Loads the trips of a month.",
+                     *       "logo_url": "text",
+                     *       "documentation_url": "text",
+                     *       "capabilities": [
+                     *         "text"
+                     *       ],
+                     *       "secret_fields": [
+                     *         "text"
+                     *       ],
+                     *       "source": "text",
+                     *       "digest": "text",
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["BlockType"];
                 };
             };
@@ -9759,6 +10542,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "brave-otter"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RegisterBlockTypeBody"];
             };
         };
@@ -9769,6 +10557,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "slug": "nightly",
+                     *       "name": "brave-otter",
+                     *       "description": "Loads the trips of a month.",
+                     *       "logo_url": "text",
+                     *       "documentation_url": "text",
+                     *       "capabilities": [
+                     *         "text"
+                     *       ],
+                     *       "secret_fields": [
+                     *         "text"
+                     *       ],
+                     *       "source": "text",
+                     *       "digest": "text",
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["BlockType"];
                 };
             };
@@ -9941,6 +10748,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "type_slug": "secret",
+                     *           "name": "brave-otter",
+                     *           "secret_paths": [
+                     *             "text"
+                     *           ],
+                     *           "references": [
+                     *             "text"
+                     *           ],
+                     *           "digest": "text",
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SavedBlockPage"];
                 };
             };
@@ -10020,6 +10846,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type_slug": "secret",
+                     *       "name": "brave-otter",
+                     *       "secret_paths": [
+                     *         "text"
+                     *       ],
+                     *       "references": [
+                     *         "text"
+                     *       ],
+                     *       "digest": "text",
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["SavedBlock"];
                 };
             };
@@ -10109,6 +10950,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["SaveBlockBody"];
             };
         };
@@ -10119,6 +10961,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type_slug": "secret",
+                     *       "name": "brave-otter",
+                     *       "secret_paths": [
+                     *         "text"
+                     *       ],
+                     *       "references": [
+                     *         "text"
+                     *       ],
+                     *       "digest": "text",
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["SavedBlock"];
                 };
             };
@@ -10308,6 +11165,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "key_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "renewed": 1,
+                     *       "unreadable": [
+                     *         "text"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["KeysRotated"];
                 };
             };
@@ -10394,6 +11260,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "brave-otter",
+                     *           "url": "slack://TokenA/TokenB/TokenC",
+                     *           "states": [
+                     *             "text"
+                     *           ],
+                     *           "flow_name": "web-to-lake",
+                     *           "tag": "nightly",
+                     *           "created_at": 1728400000000000,
+                     *           "last_sent_at": 1728400000000000,
+                     *           "failures": 1,
+                     *           "last_error": "text"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotificationPage"];
                 };
             };
@@ -10462,6 +11347,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "url": "slack://TokenA/TokenB/TokenC",
+                 *       "states": [
+                 *         "text"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddNotificationBody"];
             };
         };
@@ -10472,6 +11365,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "brave-otter",
+                     *       "url": "slack://TokenA/TokenB/TokenC",
+                     *       "states": [
+                     *         "text"
+                     *       ],
+                     *       "flow_name": "web-to-lake",
+                     *       "tag": "nightly",
+                     *       "created_at": 1728400000000000,
+                     *       "last_sent_at": 1728400000000000,
+                     *       "failures": 1,
+                     *       "last_error": "text"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Notification"];
                 };
             };
@@ -10555,6 +11463,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example 1 */
                     "application/json": number;
                 };
             };
@@ -10811,6 +11720,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "local",
+                     *           "type": "process",
+                     *           "description": "Loads the trips of a month.",
+                     *           "base_job_template": {},
+                     *           "concurrency_limit": 1,
+                     *           "paused": false,
+                     *           "queues": [
+                     *             {
+                     *               "name": "default",
+                     *               "priority": 1,
+                     *               "paused": false,
+                     *               "waiting": 1,
+                     *               "running": 1,
+                     *               "late": 1
+                     *             }
+                     *           ],
+                     *           "workers_online": 1,
+                     *           "waiting": 1,
+                     *           "running": 1,
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000,
+                     *           "changed": 1042
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkPoolPage"];
                 };
             };
@@ -10887,6 +11826,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "local",
+                     *       "type": "process",
+                     *       "description": "Loads the trips of a month.",
+                     *       "base_job_template": {},
+                     *       "concurrency_limit": 1,
+                     *       "paused": false,
+                     *       "queues": [
+                     *         {
+                     *           "name": "default",
+                     *           "priority": 1,
+                     *           "concurrency_limit": 1,
+                     *           "paused": false,
+                     *           "waiting": 1,
+                     *           "running": 1,
+                     *           "late": 1
+                     *         }
+                     *       ],
+                     *       "workers_online": 1,
+                     *       "waiting": 1,
+                     *       "running": 1,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkPool"];
                 };
             };
@@ -10966,6 +11932,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "Loads the trips of a month."
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveWorkPoolBody"];
             };
         };
@@ -10976,6 +11947,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "local",
+                     *       "type": "process",
+                     *       "description": "Loads the trips of a month.",
+                     *       "base_job_template": {},
+                     *       "concurrency_limit": 1,
+                     *       "paused": false,
+                     *       "queues": [
+                     *         {
+                     *           "name": "default",
+                     *           "priority": 1,
+                     *           "concurrency_limit": 1,
+                     *           "paused": false,
+                     *           "waiting": 1,
+                     *           "running": 1,
+                     *           "late": 1
+                     *         }
+                     *       ],
+                     *       "workers_online": 1,
+                     *       "waiting": 1,
+                     *       "running": 1,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkPool"];
                 };
             };
@@ -11152,6 +12150,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "priority": 1,
+                 *       "concurrency_limit": 4
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveWorkQueueBody"];
             };
         };
@@ -11162,6 +12166,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "name": "default",
+                     *       "priority": 1,
+                     *       "concurrency_limit": 1,
+                     *       "paused": false,
+                     *       "waiting": 1,
+                     *       "running": 1,
+                     *       "late": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["WorkQueue"];
                 };
             };
@@ -11342,6 +12357,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "name": "you-laptop-4242",
+                     *         "work_pool": "local",
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "version": "text",
+                     *         "queues": [
+                     *           "text"
+                     *         ],
+                     *         "limit": 1,
+                     *         "running": 1,
+                     *         "started_at": 1728400000000000,
+                     *         "seen_at": 1728400000000000,
+                     *         "online": false,
+                     *         "left_at": 1728400000000000
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["Worker"][];
                 };
             };
@@ -11356,6 +12391,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page, or names a host that this server is not known by. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11410,6 +12454,22 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "worker": {
+                 *         "name": "you-laptop-4242",
+                 *         "work_pool": "local",
+                 *         "host": "you-laptop",
+                 *         "pid": 4242,
+                 *         "version": "text",
+                 *         "queues": [
+                 *           "text"
+                 *         ],
+                 *         "limit": 1,
+                 *         "lease_seconds": 60
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["RenewClaimsBody"];
             };
         };
@@ -11420,6 +12480,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cancelled": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ],
+                     *       "lost": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ClaimMarks"];
                 };
             };
@@ -11434,6 +12504,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page, or names a host that this server is not known by. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11494,6 +12573,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example 1 */
                     "application/json": number;
                 };
             };
@@ -11564,6 +12644,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "claim": 1,
+                 *       "infrastructure": "process:4242"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NoteInfrastructureBody"];
             };
         };
@@ -11574,6 +12660,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example false */
                     "application/json": boolean;
                 };
             };
@@ -11644,6 +12731,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "claim": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["EndClaimBody"];
             };
         };
@@ -11654,6 +12746,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *       "flow_name": "web-to-lake",
+                     *       "name": "brave-otter",
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "epoch": 1,
+                     *       "version": 2,
+                     *       "code_version": "0169470797f09b49",
+                     *       "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "tags": [
+                     *         "nightly"
+                     *       ],
+                     *       "upstream": [],
+                     *       "created_at": 1728400000000000,
+                     *       "started_at": 1728400000000000,
+                     *       "ended_at": 1728400042000000,
+                     *       "host": "you-laptop",
+                     *       "pid": 4242,
+                     *       "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *       "task_counts": {
+                     *         "COMPLETED": 6
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowRun"];
                 };
             };
@@ -11730,6 +12861,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "code": "no_worker",
+                     *         "message": "No worker of work pool local was ever heard of.",
+                     *         "since": 1728400000000000
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["Explanation"][];
                 };
             };
@@ -11809,6 +12949,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "message": "green_tripdata_2020-05.csv.gz: the server answered 503"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RequeueRunBody"];
             };
         };
@@ -11819,6 +12964,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *       "flow_name": "web-to-lake",
+                     *       "name": "brave-otter",
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "epoch": 1,
+                     *       "version": 2,
+                     *       "code_version": "0169470797f09b49",
+                     *       "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "tags": [
+                     *         "nightly"
+                     *       ],
+                     *       "upstream": [],
+                     *       "created_at": 1728400000000000,
+                     *       "started_at": 1728400000000000,
+                     *       "ended_at": 1728400042000000,
+                     *       "host": "you-laptop",
+                     *       "pid": 4242,
+                     *       "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *       "task_counts": {
+                     *         "COMPLETED": 6
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowRun"];
                 };
             };
@@ -11907,6 +13091,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "epoch": 1,
+                 *       "key": "report"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PauseRunBody"];
             };
         };
@@ -11917,6 +13107,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "key": "report",
+                     *       "message": "green_tripdata_2020-05.csv.gz: the server answered 503",
+                     *       "answer_schema": {},
+                     *       "asked_at": 1728400000000000,
+                     *       "expires_at": 1728400000000000,
+                     *       "answered_at": 1728400000000000,
+                     *       "answered_by": "text"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunInput"];
                 };
             };
@@ -11940,6 +13142,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Something stands against it: the message says what. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12002,6 +13213,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "key": "report",
+                     *         "message": "green_tripdata_2020-05.csv.gz: the server answered 503",
+                     *         "answer_schema": {},
+                     *         "asked_at": 1728400000000000,
+                     *         "expires_at": 1728400000000000,
+                     *         "answered_at": 1728400000000000,
+                     *         "answered_by": "text"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["RunInput"][];
                 };
             };
@@ -12081,6 +13306,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "key": "report"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AnswerRunBody"];
             };
         };
@@ -12091,6 +13321,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *       "flow_name": "web-to-lake",
+                     *       "name": "brave-otter",
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "epoch": 1,
+                     *       "version": 2,
+                     *       "code_version": "0169470797f09b49",
+                     *       "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "tags": [
+                     *         "nightly"
+                     *       ],
+                     *       "upstream": [],
+                     *       "created_at": 1728400000000000,
+                     *       "started_at": 1728400000000000,
+                     *       "ended_at": 1728400042000000,
+                     *       "host": "you-laptop",
+                     *       "pid": 4242,
+                     *       "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *       "task_counts": {
+                     *         "COMPLETED": 6
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowRun"];
                 };
             };
@@ -12189,6 +13458,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "number": 1,
+                     *         "key": "report",
+                     *         "sender": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "sent_at": 1728400000000000,
+                     *         "sent_by": "text"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["RunMessage"][];
                 };
             };
@@ -12268,6 +13548,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                 *       "key": "report"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SendToRunBody"];
             };
         };
@@ -12278,6 +13564,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "number": 1,
+                     *       "key": "report",
+                     *       "sender": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "sent_at": 1728400000000000,
+                     *       "sent_by": "text"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunMessage"];
                 };
             };
@@ -12377,6 +13672,101 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "name": "nightly",
+                     *           "flow_name": "web-to-lake",
+                     *           "version": 3,
+                     *           "spec": {
+                     *             "entrypoint": "web_to_lake.py:web_to_lake",
+                     *             "path": "/home/you/taxi",
+                     *             "pull_steps": [
+                     *               {}
+                     *             ],
+                     *             "code_version": "0169470797f09b49",
+                     *             "parameters": {
+                     *               "year": 2020,
+                     *               "months": [
+                     *                 4,
+                     *                 5
+                     *               ]
+                     *             },
+                     *             "parameter_schema": {},
+                     *             "enforce_parameter_schema": false,
+                     *             "work_pool": "local",
+                     *             "work_queue": "default",
+                     *             "job_variables": {},
+                     *             "tags": [
+                     *               "nightly"
+                     *             ],
+                     *             "description": "Loads the trips of a month.",
+                     *             "concurrency_limit": 1,
+                     *             "collision": "enqueue",
+                     *             "on_crash": "retry",
+                     *             "on_crash_limit": 1,
+                     *             "deadline_seconds": 60,
+                     *             "version_name": "1.2"
+                     *           },
+                     *           "schedules": [
+                     *             {
+                     *               "slug": "nightly",
+                     *               "definition": {
+                     *                 "kind": "cron",
+                     *                 "slug": "nightly",
+                     *                 "cron": "0 5 * * *",
+                     *                 "timezone": "Europe/Berlin"
+                     *               },
+                     *               "active": false
+                     *             }
+                     *           ],
+                     *           "paused": false,
+                     *           "created_at": 1728400000000000,
+                     *           "updated_at": 1728400000000000,
+                     *           "last_run": {
+                     *             "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *             "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *             "flow_name": "web-to-lake",
+                     *             "name": "brave-otter",
+                     *             "state": {
+                     *               "type": "COMPLETED",
+                     *               "name": "Completed",
+                     *               "at": 1728400042000000,
+                     *               "reason": "returned"
+                     *             },
+                     *             "epoch": 1,
+                     *             "version": 2,
+                     *             "code_version": "0169470797f09b49",
+                     *             "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *             "parameters": {
+                     *               "year": 2020,
+                     *               "months": [
+                     *                 4,
+                     *                 5
+                     *               ]
+                     *             },
+                     *             "tags": [
+                     *               "nightly"
+                     *             ],
+                     *             "upstream": [],
+                     *             "created_at": 1728400000000000,
+                     *             "started_at": 1728400000000000,
+                     *             "ended_at": 1728400042000000,
+                     *             "host": "you-laptop",
+                     *             "pid": 4242,
+                     *             "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *             "task_counts": {
+                     *               "COMPLETED": 6
+                     *             },
+                     *             "changed": 1042
+                     *           },
+                     *           "changed": 1042
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentPage"];
                 };
             };
@@ -12391,6 +13781,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page, or names a host that this server is not known by. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12445,6 +13844,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "flow_name": "web-to-lake",
+                 *       "name": "nightly"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveDeploymentBody"];
             };
         };
@@ -12455,6 +13860,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "name": "nightly",
+                     *       "flow_name": "web-to-lake",
+                     *       "version": 3,
+                     *       "spec": {
+                     *         "entrypoint": "web_to_lake.py:web_to_lake",
+                     *         "path": "/home/you/taxi",
+                     *         "pull_steps": [
+                     *           {}
+                     *         ],
+                     *         "code_version": "0169470797f09b49",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "parameter_schema": {},
+                     *         "enforce_parameter_schema": false,
+                     *         "work_pool": "local",
+                     *         "work_queue": "default",
+                     *         "job_variables": {},
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "description": "Loads the trips of a month.",
+                     *         "concurrency_limit": 1,
+                     *         "collision": "enqueue",
+                     *         "on_crash": "retry",
+                     *         "on_crash_limit": 1,
+                     *         "deadline_seconds": 60,
+                     *         "version_name": "1.2"
+                     *       },
+                     *       "schedules": [
+                     *         {
+                     *           "slug": "nightly",
+                     *           "definition": {
+                     *             "kind": "cron",
+                     *             "slug": "nightly",
+                     *             "cron": "0 5 * * *",
+                     *             "timezone": "Europe/Berlin"
+                     *           },
+                     *           "active": false,
+                     *           "next_at": 1728486400000000,
+                     *           "last_at": 1728400000000000
+                     *         }
+                     *       ],
+                     *       "paused": false,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "last_run": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -12540,6 +14038,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "name": "nightly",
+                     *       "flow_name": "web-to-lake",
+                     *       "version": 3,
+                     *       "spec": {
+                     *         "entrypoint": "web_to_lake.py:web_to_lake",
+                     *         "path": "/home/you/taxi",
+                     *         "pull_steps": [
+                     *           {}
+                     *         ],
+                     *         "code_version": "0169470797f09b49",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "parameter_schema": {},
+                     *         "enforce_parameter_schema": false,
+                     *         "work_pool": "local",
+                     *         "work_queue": "default",
+                     *         "job_variables": {},
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "description": "Loads the trips of a month.",
+                     *         "concurrency_limit": 1,
+                     *         "collision": "enqueue",
+                     *         "on_crash": "retry",
+                     *         "on_crash_limit": 1,
+                     *         "deadline_seconds": 60,
+                     *         "version_name": "1.2"
+                     *       },
+                     *       "schedules": [
+                     *         {
+                     *           "slug": "nightly",
+                     *           "definition": {
+                     *             "kind": "cron",
+                     *             "slug": "nightly",
+                     *             "cron": "0 5 * * *",
+                     *             "timezone": "Europe/Berlin"
+                     *           },
+                     *           "active": false,
+                     *           "next_at": 1728486400000000,
+                     *           "last_at": 1728400000000000
+                     *         }
+                     *       ],
+                     *       "paused": false,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "last_run": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -12704,6 +14295,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "paused": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["PauseDeploymentBody"];
             };
         };
@@ -12714,6 +14310,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "name": "nightly",
+                     *       "flow_name": "web-to-lake",
+                     *       "version": 3,
+                     *       "spec": {
+                     *         "entrypoint": "web_to_lake.py:web_to_lake",
+                     *         "path": "/home/you/taxi",
+                     *         "pull_steps": [
+                     *           {}
+                     *         ],
+                     *         "code_version": "0169470797f09b49",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "parameter_schema": {},
+                     *         "enforce_parameter_schema": false,
+                     *         "work_pool": "local",
+                     *         "work_queue": "default",
+                     *         "job_variables": {},
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "description": "Loads the trips of a month.",
+                     *         "concurrency_limit": 1,
+                     *         "collision": "enqueue",
+                     *         "on_crash": "retry",
+                     *         "on_crash_limit": 1,
+                     *         "deadline_seconds": 60,
+                     *         "version_name": "1.2"
+                     *       },
+                     *       "schedules": [
+                     *         {
+                     *           "slug": "nightly",
+                     *           "definition": {
+                     *             "kind": "cron",
+                     *             "slug": "nightly",
+                     *             "cron": "0 5 * * *",
+                     *             "timezone": "Europe/Berlin"
+                     *           },
+                     *           "active": false,
+                     *           "next_at": 1728486400000000,
+                     *           "last_at": 1728400000000000
+                     *         }
+                     *       ],
+                     *       "paused": false,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "last_run": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -12802,6 +14491,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "number": 1,
+                     *           "spec": {
+                     *             "entrypoint": "web_to_lake.py:web_to_lake",
+                     *             "path": "/home/you/taxi",
+                     *             "pull_steps": [
+                     *               {}
+                     *             ],
+                     *             "code_version": "0169470797f09b49",
+                     *             "parameters": {
+                     *               "year": 2020,
+                     *               "months": [
+                     *                 4,
+                     *                 5
+                     *               ]
+                     *             },
+                     *             "parameter_schema": {},
+                     *             "enforce_parameter_schema": false,
+                     *             "work_pool": "local",
+                     *             "work_queue": "default",
+                     *             "job_variables": {},
+                     *             "tags": [
+                     *               "nightly"
+                     *             ],
+                     *             "description": "Loads the trips of a month.",
+                     *             "concurrency_limit": 1,
+                     *             "collision": "enqueue",
+                     *             "on_crash": "retry",
+                     *             "on_crash_limit": 1,
+                     *             "deadline_seconds": 60,
+                     *             "version_name": "1.2"
+                     *           },
+                     *           "created_at": 1728400000000000,
+                     *           "actor": "you",
+                     *           "current": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentVersionPage"];
                 };
             };
@@ -12881,6 +14612,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "number": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["UseDeploymentVersionBody"];
             };
         };
@@ -12891,6 +14627,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "name": "nightly",
+                     *       "flow_name": "web-to-lake",
+                     *       "version": 3,
+                     *       "spec": {
+                     *         "entrypoint": "web_to_lake.py:web_to_lake",
+                     *         "path": "/home/you/taxi",
+                     *         "pull_steps": [
+                     *           {}
+                     *         ],
+                     *         "code_version": "0169470797f09b49",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "parameter_schema": {},
+                     *         "enforce_parameter_schema": false,
+                     *         "work_pool": "local",
+                     *         "work_queue": "default",
+                     *         "job_variables": {},
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "description": "Loads the trips of a month.",
+                     *         "concurrency_limit": 1,
+                     *         "collision": "enqueue",
+                     *         "on_crash": "retry",
+                     *         "on_crash_limit": 1,
+                     *         "deadline_seconds": 60,
+                     *         "version_name": "1.2"
+                     *       },
+                     *       "schedules": [
+                     *         {
+                     *           "slug": "nightly",
+                     *           "definition": {
+                     *             "kind": "cron",
+                     *             "slug": "nightly",
+                     *             "cron": "0 5 * * *",
+                     *             "timezone": "Europe/Berlin"
+                     *           },
+                     *           "active": false,
+                     *           "next_at": 1728486400000000,
+                     *           "last_at": 1728400000000000
+                     *         }
+                     *       ],
+                     *       "paused": false,
+                     *       "created_at": 1728400000000000,
+                     *       "updated_at": 1728400000000000,
+                     *       "last_run": {
+                     *         "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *         "flow_name": "web-to-lake",
+                     *         "name": "brave-otter",
+                     *         "state": {
+                     *           "type": "COMPLETED",
+                     *           "name": "Completed",
+                     *           "at": 1728400042000000,
+                     *           "reason": "returned"
+                     *         },
+                     *         "epoch": 1,
+                     *         "version": 2,
+                     *         "code_version": "0169470797f09b49",
+                     *         "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "upstream": [],
+                     *         "created_at": 1728400000000000,
+                     *         "started_at": 1728400000000000,
+                     *         "ended_at": 1728400042000000,
+                     *         "host": "you-laptop",
+                     *         "pid": 4242,
+                     *         "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *         "task_counts": {
+                     *           "COMPLETED": 6
+                     *         },
+                     *         "changed": 1042
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -12971,6 +14800,23 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "parameters": {
+                 *         "year": 2020,
+                 *         "months": [
+                 *           4,
+                 *           5
+                 *         ]
+                 *       },
+                 *       "at": 1728400000000000,
+                 *       "name": "brave-otter",
+                 *       "tags": [
+                 *         "nightly"
+                 *       ],
+                 *       "work_queue": "default"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RequestRunBody"];
             };
         };
@@ -12981,6 +14827,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *       "flow_name": "web-to-lake",
+                     *       "name": "brave-otter",
+                     *       "state": {
+                     *         "type": "COMPLETED",
+                     *         "name": "Completed",
+                     *         "at": 1728400042000000,
+                     *         "reason": "returned"
+                     *       },
+                     *       "epoch": 1,
+                     *       "version": 2,
+                     *       "code_version": "0169470797f09b49",
+                     *       "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "tags": [
+                     *         "nightly"
+                     *       ],
+                     *       "upstream": [],
+                     *       "created_at": 1728400000000000,
+                     *       "started_at": 1728400000000000,
+                     *       "ended_at": 1728400042000000,
+                     *       "host": "you-laptop",
+                     *       "pid": 4242,
+                     *       "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *       "task_counts": {
+                     *         "COMPLETED": 6
+                     *       },
+                     *       "changed": 1042
+                     *     }
+                     */
                     "application/json": components["schemas"]["FlowRun"];
                 };
             };
@@ -13066,6 +14951,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_name": "nightly",
+                     *       "version": 3,
+                     *       "spec": {
+                     *         "entrypoint": "web_to_lake.py:web_to_lake",
+                     *         "path": "/home/you/taxi",
+                     *         "pull_steps": [
+                     *           {}
+                     *         ],
+                     *         "code_version": "0169470797f09b49",
+                     *         "parameters": {
+                     *           "year": 2020,
+                     *           "months": [
+                     *             4,
+                     *             5
+                     *           ]
+                     *         },
+                     *         "parameter_schema": {},
+                     *         "enforce_parameter_schema": false,
+                     *         "work_pool": "local",
+                     *         "work_queue": "default",
+                     *         "job_variables": {},
+                     *         "tags": [
+                     *           "nightly"
+                     *         ],
+                     *         "description": "Loads the trips of a month.",
+                     *         "concurrency_limit": 1,
+                     *         "collision": "enqueue",
+                     *         "on_crash": "retry",
+                     *         "on_crash_limit": 1,
+                     *         "deadline_seconds": 60,
+                     *         "version_name": "1.2"
+                     *       },
+                     *       "status": "text",
+                     *       "due_at": 1728400000000000,
+                     *       "claim": 1,
+                     *       "worker": "you-laptop-4242",
+                     *       "work_pool": "local",
+                     *       "work_queue": "default",
+                     *       "lease_until": 1728400000000000,
+                     *       "infrastructure": "process:4242",
+                     *       "job_variables": {},
+                     *       "schedule": "nightly",
+                     *       "fire_at": 1728400000000000,
+                     *       "period_start": 1728400000000000,
+                     *       "period_end": 1728400000000000,
+                     *       "idempotency_key": "text",
+                     *       "backfill_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "after_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "anew": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunRequest"];
                 };
             };
@@ -13149,6 +15089,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example 1 */
                     "application/json": number;
                 };
             };
@@ -13230,6 +15171,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *         "deployment_name": "nightly",
+                     *         "flow_name": "web-to-lake",
+                     *         "slug": "nightly",
+                     *         "at": 1728400000000000,
+                     *         "fire_at": 1728400000000000,
+                     *         "period_start": 1728400000000000,
+                     *         "period_end": 1728400000000000,
+                     *         "skipped": false
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["UpcomingTick"][];
                 };
             };
@@ -13244,6 +15200,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page, or names a host that this server is not known by. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13298,6 +15263,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "limit": 100
+                 *     }
+                 */
                 "application/json": components["schemas"]["FireSchedulesBody"];
             };
         };
@@ -13308,6 +15278,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "runs": 1,
+                     *       "wait_seconds": 60
+                     *     }
+                     */
                     "application/json": components["schemas"]["Fired"];
                 };
             };
@@ -13376,6 +15352,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "definition": {
+                 *         "kind": "cron",
+                 *         "slug": "nightly",
+                 *         "cron": "0 5 * * *",
+                 *         "timezone": "Europe/Berlin"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["PreviewScheduleBody"];
             };
         };
@@ -13386,6 +15372,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "at": 1728400000000000,
+                     *         "period_start": 1728400000000000,
+                     *         "period_end": 1728400000000000,
+                     *         "offset_seconds": 1
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["FiringTime"][];
                 };
             };
@@ -13456,6 +15452,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "definition": {
+                 *         "kind": "cron",
+                 *         "slug": "nightly",
+                 *         "cron": "0 5 * * *",
+                 *         "timezone": "Europe/Berlin"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScheduleBody"];
             };
         };
@@ -13466,6 +15472,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "slug": "nightly",
+                     *       "definition": {
+                     *         "kind": "cron",
+                     *         "slug": "nightly",
+                     *         "cron": "0 5 * * *",
+                     *         "timezone": "Europe/Berlin"
+                     *       },
+                     *       "active": false,
+                     *       "next_at": 1728486400000000,
+                     *       "last_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScheduleRow"];
                 };
             };
@@ -13632,6 +15652,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "active": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetScheduleActiveBody"];
             };
         };
@@ -13642,6 +15667,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "slug": "nightly",
+                     *       "definition": {
+                     *         "kind": "cron",
+                     *         "slug": "nightly",
+                     *         "cron": "0 5 * * *",
+                     *         "timezone": "Europe/Berlin"
+                     *       },
+                     *       "active": false,
+                     *       "next_at": 1728486400000000,
+                     *       "last_at": 1728400000000000
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScheduleRow"];
                 };
             };
@@ -13722,6 +15761,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "at": 1728400000000000
+                 *     }
+                 */
                 "application/json": components["schemas"]["ExceptTickBody"];
             };
         };
@@ -13819,6 +15863,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "deployment_name": "nightly",
+                     *           "slug": "nightly",
+                     *           "since": 1728400000000000,
+                     *           "until": 1728400000000000,
+                     *           "status": "text",
+                     *           "concurrency": 1,
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           },
+                     *           "total": 1,
+                     *           "counts": {},
+                     *           "created_at": 1728400000000000,
+                     *           "newest_first": false,
+                     *           "ahead": [
+                     *             {
+                     *               "fire_at": 1728400000000000,
+                     *               "period_start": 1728400000000000,
+                     *               "period_end": 1728400000000000,
+                     *               "parameters": {
+                     *                 "year": 2020,
+                     *                 "months": [
+                     *                   4,
+                     *                   5
+                     *                 ]
+                     *               }
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["BackfillPage"];
                 };
             };
@@ -13833,6 +15918,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page, or names a host that this server is not known by. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13887,6 +15981,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "key": "report",
+                 *       "since": 1728400000000000,
+                 *       "until": 1728400000000000
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateBackfillBody"];
             };
         };
@@ -13897,6 +15998,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_name": "nightly",
+                     *       "slug": "nightly",
+                     *       "since": 1728400000000000,
+                     *       "until": 1728400000000000,
+                     *       "status": "text",
+                     *       "concurrency": 1,
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "total": 1,
+                     *       "counts": {},
+                     *       "created_at": 1728400000000000,
+                     *       "newest_first": false,
+                     *       "ahead": [
+                     *         {
+                     *           "fire_at": 1728400000000000,
+                     *           "period_start": 1728400000000000,
+                     *           "period_end": 1728400000000000,
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Backfill"];
                 };
             };
@@ -13980,6 +16118,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example 1 */
                     "application/json": number;
                 };
             };
@@ -14056,6 +16195,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_name": "nightly",
+                     *       "slug": "nightly",
+                     *       "since": 1728400000000000,
+                     *       "until": 1728400000000000,
+                     *       "status": "text",
+                     *       "concurrency": 1,
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "total": 1,
+                     *       "counts": {},
+                     *       "created_at": 1728400000000000,
+                     *       "newest_first": false,
+                     *       "ahead": [
+                     *         {
+                     *           "fire_at": 1728400000000000,
+                     *           "period_start": 1728400000000000,
+                     *           "period_end": 1728400000000000,
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Backfill"];
                 };
             };
@@ -14135,6 +16311,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "action": "write"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MoveBackfillBody"];
             };
         };
@@ -14145,6 +16326,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *       "deployment_name": "nightly",
+                     *       "slug": "nightly",
+                     *       "since": 1728400000000000,
+                     *       "until": 1728400000000000,
+                     *       "status": "text",
+                     *       "concurrency": 1,
+                     *       "parameters": {
+                     *         "year": 2020,
+                     *         "months": [
+                     *           4,
+                     *           5
+                     *         ]
+                     *       },
+                     *       "total": 1,
+                     *       "counts": {},
+                     *       "created_at": 1728400000000000,
+                     *       "newest_first": false,
+                     *       "ahead": [
+                     *         {
+                     *           "fire_at": 1728400000000000,
+                     *           "period_start": 1728400000000000,
+                     *           "period_end": 1728400000000000,
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Backfill"];
                 };
             };
@@ -14244,6 +16462,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "dataset": "taxi/green",
+                     *           "location": "file:///home/you/lake/taxi/green",
+                     *           "version": 3,
+                     *           "action": "write",
+                     *           "at": 1728400000000000,
+                     *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *           "write_key": "text",
+                     *           "rows": 97972,
+                     *           "bytes": 196608,
+                     *           "schema_digest": "5d3f0c7a9b8e41d2"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DatasetUsePage"];
                 };
             };
@@ -14324,6 +16561,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "seq": 1,
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "at": 1728400000000000,
+                     *           "kind": "penstock.flow-run.Failed",
+                     *           "resource": "penstock.flow-run.01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "related": [
+                     *             "text"
+                     *           ],
+                     *           "actor": "you",
+                     *           "cause": "text",
+                     *           "payload": {
+                     *             "name": "brave-otter",
+                     *             "flow": "web-to-lake"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventPage"];
                 };
             };
@@ -14392,6 +16651,15 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "after": 1042,
+                 *       "log_runs": [
+                 *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                 *       ],
+                 *       "with_events": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["ListChangesBody"];
             };
         };
@@ -14402,6 +16670,84 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cursor": 1,
+                     *       "flow_runs": [
+                     *         {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *           "flow_name": "web-to-lake",
+                     *           "name": "brave-otter",
+                     *           "state": {
+                     *             "type": "COMPLETED",
+                     *             "name": "Completed",
+                     *             "at": 1728400042000000,
+                     *             "reason": "returned"
+                     *           },
+                     *           "epoch": 1,
+                     *           "version": 2,
+                     *           "code_version": "0169470797f09b49",
+                     *           "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           },
+                     *           "tags": [
+                     *             "nightly"
+                     *           ],
+                     *           "upstream": [],
+                     *           "created_at": 1728400000000000,
+                     *           "started_at": 1728400000000000,
+                     *           "ended_at": 1728400042000000,
+                     *           "host": "you-laptop",
+                     *           "pid": 4242,
+                     *           "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *           "task_counts": {
+                     *             "COMPLETED": 6
+                     *           },
+                     *           "changed": 1042
+                     *         }
+                     *       ],
+                     *       "logs": [
+                     *         {
+                     *           "seq": 1067450368,
+                     *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "task_run_id": "01926f5e3a407d31b7741c0d93ae5f02",
+                     *           "at": 1728400003000000,
+                     *           "level": 20,
+                     *           "logger": "penstock.task_runs",
+                     *           "message": "Fetched green_tripdata_2020-04.csv.gz: 670,357 bytes."
+                     *         }
+                     *       ],
+                     *       "events": [
+                     *         {
+                     *           "seq": 1,
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "at": 1728400000000000,
+                     *           "kind": "penstock.flow-run.Failed",
+                     *           "resource": "penstock.flow-run.01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "related": [
+                     *             "text"
+                     *           ],
+                     *           "actor": "you",
+                     *           "cause": "text",
+                     *           "payload": {
+                     *             "name": "brave-otter",
+                     *             "flow": "web-to-lake"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "more": false,
+                     *       "reset": false,
+                     *       "topics": [
+                     *         "text"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Changes"];
                 };
             };
@@ -14575,6 +16921,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dialect": "sqlite",
+                     *       "location": "file:///home/you/lake/taxi/green",
+                     *       "schema_version": 1,
+                     *       "bytes": 196608,
+                     *       "counts": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["StoreInfo"];
                 };
             };
@@ -14730,6 +17085,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "runs_older_than": 1728400000000000,
+                 *       "dry_run": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["PruneBody"];
             };
         };
@@ -14740,6 +17101,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rows": {},
+                     *       "run_ids": [
+                     *         "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pruned"];
                 };
             };
@@ -14893,6 +17262,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "runs": [
+                     *         [
+                     *           "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           1
+                     *         ]
+                     *       ],
+                     *       "mark": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["OpenRuns"];
                 };
             };
@@ -14963,6 +17343,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "message": "green_tripdata_2020-05.csv.gz: the server answered 503"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MarkCrashedBody"];
             };
         };
@@ -14973,6 +17358,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *     ]
+                     */
                     "application/json": string[];
                 };
             };
@@ -15047,6 +17437,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       "01926f5e3a407d31aa5c2f9d6b0e4471"
+                     *     ]
+                     */
                     "application/json": string[];
                 };
             };
@@ -15115,6 +17510,22 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "worker": {
+                 *         "name": "you-laptop-4242",
+                 *         "work_pool": "local",
+                 *         "host": "you-laptop",
+                 *         "pid": 4242,
+                 *         "version": "text",
+                 *         "queues": [
+                 *           "text"
+                 *         ],
+                 *         "limit": 1,
+                 *         "lease_seconds": 60
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ClaimRunsBody"];
             };
         };
@@ -15125,6 +17536,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "run": {
+                     *           "id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "flow_id": "9fb85f923db83373c01f18cf2463ff4d",
+                     *           "flow_name": "web-to-lake",
+                     *           "name": "brave-otter",
+                     *           "state": {
+                     *             "type": "COMPLETED",
+                     *             "name": "Completed",
+                     *             "at": 1728400042000000,
+                     *             "reason": "returned"
+                     *           },
+                     *           "epoch": 1,
+                     *           "version": 2,
+                     *           "code_version": "0169470797f09b49",
+                     *           "entrypoint": "/home/you/taxi/web_to_lake.py:web_to_lake",
+                     *           "parameters": {
+                     *             "year": 2020,
+                     *             "months": [
+                     *               4,
+                     *               5
+                     *             ]
+                     *           },
+                     *           "tags": [
+                     *             "nightly"
+                     *           ],
+                     *           "upstream": [],
+                     *           "created_at": 1728400000000000,
+                     *           "started_at": 1728400000000000,
+                     *           "ended_at": 1728400042000000,
+                     *           "host": "you-laptop",
+                     *           "pid": 4242,
+                     *           "writer_id": "01926f5e39b17c88a1f2d4036c7be915",
+                     *           "task_counts": {
+                     *             "COMPLETED": 6
+                     *           },
+                     *           "changed": 1042
+                     *         },
+                     *         "request": {
+                     *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "deployment_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "deployment_name": "nightly",
+                     *           "version": 3,
+                     *           "spec": {
+                     *             "entrypoint": "web_to_lake.py:web_to_lake",
+                     *             "path": "/home/you/taxi",
+                     *             "pull_steps": [
+                     *               {}
+                     *             ],
+                     *             "code_version": "0169470797f09b49",
+                     *             "parameters": {
+                     *               "year": 2020,
+                     *               "months": [
+                     *                 4,
+                     *                 5
+                     *               ]
+                     *             },
+                     *             "parameter_schema": {},
+                     *             "enforce_parameter_schema": false,
+                     *             "work_pool": "local",
+                     *             "work_queue": "default",
+                     *             "job_variables": {},
+                     *             "tags": [
+                     *               "nightly"
+                     *             ],
+                     *             "description": "Loads the trips of a month.",
+                     *             "concurrency_limit": 1,
+                     *             "collision": "enqueue",
+                     *             "on_crash": "retry",
+                     *             "on_crash_limit": 1,
+                     *             "deadline_seconds": 60,
+                     *             "version_name": "1.2"
+                     *           },
+                     *           "status": "text",
+                     *           "due_at": 1728400000000000,
+                     *           "claim": 1,
+                     *           "worker": "you-laptop-4242",
+                     *           "work_pool": "local",
+                     *           "work_queue": "default",
+                     *           "lease_until": 1728400000000000,
+                     *           "infrastructure": "process:4242",
+                     *           "job_variables": {},
+                     *           "schedule": "nightly",
+                     *           "fire_at": 1728400000000000,
+                     *           "period_start": 1728400000000000,
+                     *           "period_end": 1728400000000000,
+                     *           "idempotency_key": "text",
+                     *           "backfill_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "after_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                     *           "anew": false
+                     *         },
+                     *         "job_template": {},
+                     *         "token": "text"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["ClaimedRun"][];
                 };
             };
