@@ -24,7 +24,7 @@ UI_INSTALLED := ui/node_modules/.installed
 UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) ui/index.html ui/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-static check-tests ui ui-dev ui-check ui-generated fmt fmt-check lint types floors bench changelog constraints \
+.PHONY: help demo test check check-static check-tests ui ui-dev ui-check ui-generated pictures fmt fmt-check lint types floors bench changelog constraints \
 	venv system-needs clean
 
 help: ## List the commands
@@ -73,6 +73,9 @@ ui-check: $(UI_INSTALLED) ## Types, lint and component tests of the console; whe
 ui-generated: $(UI_INSTALLED) ## Write the console's files that follow from the states and the API
 	$(RUN)python tools/ui_states.py
 	$(NPM) run api
+
+pictures: $(VENV)/.dev-ready $(UI_BUILT) ## Take the docs' pictures of the console anew, in both themes; then look at them
+	$(RUN)python -m tests.browser.pictures
 
 bench: $(VENV)/.dev-ready ## Run the benchmarks: make bench BENCH="imports task_cost"
 	$(RUN)python -m bench.run $(BENCH)

@@ -15,12 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.fixtures.servers import start_server
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "penstock" / "server" / "static"
+FLOWS = Path(__file__).with_name("flows.py")
 SCREENSHOTS = ROOT / "build" / "screenshots"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 CHROMIUM_FLAGS = [
@@ -28,8 +29,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WAIT_MS = 15_000
-NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
-GOES_MAX = 5
 
 
 @dataclass
@@ -41,13 +40,15 @@ class Console:
 
     def run(self, *parts: str) -> None:
         """Run flows to their end."""
-        subprocess.run(self._program(*parts), env=self._environment(), check=True, capture_output=True, timeout=120)
+        command = [sys.executable, str(FLOWS), *parts]
+        subprocess.run(command, env=self._environment(), check=True, capture_output=True, timeout=120)
 
     @contextmanager
-    def running(self, *parts: str) -> Iterator[None]:
+    def running(self, *parts: str, program: Path = FLOWS) -> Iterator[None]:
         """Flows that run meanwhile."""
+        command = [sys.executable, str(program), *parts]
         process = subprocess.Popen(
-            self._program(*parts), env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             yield
@@ -57,12 +58,13 @@ class Console:
 
     def find_run(self, flow: str, *states: str) -> dict[str, Any]:
         """The newest run of a flow, in one of the states if any are named."""
-        asked = {"filter": {"flow_names": [flow], "state_types": list(states)}, "limit": 1}
-        found: dict[str, Any] = httpx.post(f"{self.url}/api/flow-runs/filter", json=asked).json()["items"][0]
-        return found
+        return self.list_runs(flow, *states)[0]
 
-    def _program(self, *parts: str) -> list[str]:
-        return [sys.executable, str(Path(__file__).with_name("flows.py")), *parts]
+    def list_runs(self, flow: str, *states: str) -> list[dict[str, Any]]:
+        """The runs of a flow, newest first."""
+        asked = {"filter": {"flow_names": [flow], "state_types": list(states)}}
+        found: list[dict[str, Any]] = httpx.post(f"{self.url}/api/flow-runs/filter", json=asked).json()["items"]
+        return found
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PENSTOCK_HOME": str(self.home)}
@@ -89,13 +91,16 @@ def console(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, of one file only: while Playwright lives, its event loop runs in this thread, and no test can run another."""
-    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.fail("No Chromium is installed: `make test` installs Debian's.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+def find_chromium() -> str:
+    """Where Chromium is."""
+    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    return found or pytest.fail("No Chromium is installed: `make test` installs Debian's.")
 
 
 OpenPage = Callable[..., Page]
@@ -115,7 +120,7 @@ def open_page(browser: Browser, console: Console) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(f"{said.text} {said.location}") if _is_wrong(said) else None)
         page.on("request", lambda request: wrong.append(request.url) if _is_elsewhere(request.url, console) else None)
-        _go(page, console.url + path)
+        page.goto(console.url + path)
         return page
 
     yield open_
@@ -125,23 +130,8 @@ def open_page(browser: Browser, console: Console) -> Iterator[OpenPage]:
 
 
 def _is_wrong(said: ConsoleMessage) -> bool:
-    """Chromium complains of every refusal; that what somebody typed does not fit (422) is said by the page.
-
-    It also breaks off what it loads whenever the host's interfaces change, as containers of other tests make them do.
-    """
-    return said.type == "error" and "status of 422" not in said.text and NETWORK_CHANGED not in said.text
-
-
-def _go(page: Page, url: str) -> None:
-    """Open an address, again where the host's interfaces changed meanwhile."""
-    for _ in range(GOES_MAX):
-        try:
-            page.goto(url)
-            return
-        except Error as error:
-            if NETWORK_CHANGED not in error.message:
-                raise
-    page.goto(url)
+    """Chromium complains of every refusal; that what somebody typed does not fit (422) is said by the page."""
+    return said.type == "error" and "status of 422" not in said.text
 
 
 def _is_elsewhere(url: str, console: Console) -> bool:

@@ -50,6 +50,19 @@ def test_a_failed_run_is_retried_and_completes_before_ones_eyes(page: Page, targ
     assert {"COMPLETED": 3} == broken.find_run("publish")["task_counts"]
 
 
+def test_runs_that_failed_are_retried_together(browser: Browser, broken: Console, target: Path) -> None:
+    broken.run("publish")
+    target.mkdir()
+    page = browser.new_page()
+    page.goto(f"{broken.url}/runs?state=FAILED")
+    page.get_by_role("checkbox", name="Select all runs in the list").check()
+    page.get_by_role("toolbar", name="Selected runs").get_by_role("button", name="Retry 2").click()
+    page.get_by_role("dialog", name="Retry 2 runs?").get_by_role("button", name="Retry 2 runs").click()
+    page.goto(f"{broken.url}/runs?state=COMPLETED")
+    expect(page.get_by_role("row").filter(has_text="Completed")).to_have_count(2, timeout=30_000)
+    page.close()
+
+
 def test_what_cannot_be_started_is_said_with_the_command_that_can(browser: Browser, broken: Console) -> None:
     """A server of another machine, by name, over the same database."""
     run = broken.find_run("publish")

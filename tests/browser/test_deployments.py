@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import Console, OpenPage
-from tests.browser.mill import ask, furnish, working
+from tests.browser.mill import ask, deploy, furnish, working
 from tests.fixtures.servers import start_server
 
 WORK_MS = 90_000
@@ -177,6 +177,16 @@ def test_deployments_are_found_paused_and_let_go_on(console: Console, open_page:
     page.get_by_role("switch", name="load/nightly is paused").click()
     expect(page.get_by_text("No deployment is named like “night”")).to_be_visible()
     assert not ask(console, "GET", "/deployments/load/nightly")["paused"]
+
+
+def test_a_flow_lists_its_deployments_as_they_come_and_go(console: Console, open_page: OpenPage) -> None:
+    page = open_page("/flows/load")
+    rows = page.get_by_role("region", name="Deployments of the flow").get_by_role("row")
+    expect(rows.filter(has_text="nightly")).to_contain_text("every day at 12:00")
+    deploy(console, "just-now")
+    expect(rows.filter(has_text="just-now")).to_contain_text("on demand")
+    ask(console, "DELETE", "/deployments/load/just-now")
+    expect(rows.filter(has_text="just-now")).to_have_count(0)
 
 
 def test_a_schedule_is_added_with_its_times_in_sight_changed_and_removed(console: Console, open_page: OpenPage) -> None:

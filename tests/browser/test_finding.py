@@ -49,6 +49,14 @@ def test_a_log_is_searched_and_filtered_by_level(console: Console, open_page: Op
     expect(log).not_to_contain_text("fetching page 3")
 
 
+def test_the_oldest_runs_can_come_first(console: Console, open_page: OpenPage) -> None:
+    page = open_page("/runs?all=1")
+    first = page.get_by_role("table", name="Runs").get_by_role("row").nth(1)
+    page.get_by_role("button", name="Started").click()
+    expect(page).to_have_url(re.compile("sort=oldest"))
+    expect(first).to_contain_text(console.list_runs("web-to-lake")[-1]["name"])
+
+
 def test_dragging_over_the_scatter_filters_the_runs(console: Console, open_page: OpenPage) -> None:
     page = open_page("/runs?range=1h")
     rows = page.get_by_role("table", name="Runs").get_by_role("row")

@@ -5,6 +5,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Console, OpenPage
+from tests.browser.mill import ask
+from tests.browser.pictures import PICTURED
 from tests.fixtures.servers import port_of, start_server
 
 
@@ -41,6 +43,22 @@ def test_a_lost_connection_is_shown_and_what_was_missed_comes(built: Path, brows
     with start_server(home, port=port_of(url)):
         expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=20_000)
         expect(page.get_by_role("row").filter(has_text="web-to-lake")).to_be_visible()
+        page.close()
+
+
+def test_a_limit_shows_who_holds_it_and_who_waits(built: Path, browser: Browser, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with start_server(home) as url:
+        console = Console(url, home)
+        ask(console, "PUT", "/concurrency-limits/warehouse", {"slots": 1})
+        page = browser.new_page()
+        page.goto(f"{url}/concurrency")
+        page.get_by_role("button", name="warehouse", exact=True).click()
+        with console.running("fill", program=PICTURED):
+            waiting = page.get_by_role("list", name="Waiting, the longest first").get_by_role("listitem")
+            expect(waiting).to_have_count(3, timeout=20_000)
+            page.get_by_role("list", name="Held by").get_by_role("link").click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text("fill-warehouse")
         page.close()
 
 

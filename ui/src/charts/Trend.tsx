@@ -39,7 +39,7 @@ export function Trend({ points }: { points: readonly Point[] }) {
             ...axis, grid: { show: false }, splits: (_, __, from, to) => timeTicks(from, to, Math.max(2, width / 110)).map(({ at }) => at),
             values: (_, at) => at.map((value) => timeLabel(value, (at[1] ?? value) - (at[0] ?? value))),
           },
-          { ...axis, size: 56, values: (_, values) => values.map((value) => duration(value)) },
+          { ...axis, size: 56, values: (_, values) => values.map((value) => (value === 0 ? "0" : duration(value))) },
         ],
         series: [
           {},

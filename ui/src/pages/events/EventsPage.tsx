@@ -13,12 +13,14 @@ import { StateMark } from "@/design/StateMark";
 import { TABLE } from "@/design/table";
 import { STATE_NAMES } from "@/generated/states";
 import { wordsOf } from "@/pages/events/words";
+import { partsOf } from "@/api/queries/deployments";
 import { listOf } from "@/keys/search";
 import { count, plural } from "@/time/format";
 import { Time } from "@/time/Time";
 
 /** The kinds that there always are; others are found in what was read. */
 const KINDS = Object.keys(STATE_NAMES).map((name) => `penstock.flow-run.${name}`);
+const POOL = /^penstock\.work-pool\.(.+)$/;
 const RUN = /^penstock\.flow-run\.([0-9a-f]{32})$/;
 
 /** What is going on: the newest events first, moving by themselves. */
@@ -66,16 +68,31 @@ export function EventsPage() {
 }
 
 function EventRow({ event }: { event: Event }) {
-  const run = RUN.exec(event.resource)?.[1];
   const said = wordsOf(event);
   const payload = event.payload == null ? "" : JSON.stringify(event.payload);
   return (
     <tr className={TABLE.row}>
       <td className="text-muted"><Time at={event.at} /></td>
       <td className="font-medium"><span className="inline-flex items-center gap-1.5" title={event.kind}>{said.state && <StateMark type={said.state.type} name={said.word} />}{said.word}</span></td>
-      <td>{run ? <Link to="/runs/$id" params={{ id: run }} className="hover:text-accent-strong hover:underline">{said.name ?? `run ${run.slice(-8)}`} <span className="text-muted">{said.flow}</span></Link> : <Copy text={event.resource} />}</td>
+      <td className="max-w-72 truncate"><Subject event={event} /></td>
       <td className="text-muted">{event.actor ?? "–"}</td>
       <td className="max-w-0 truncate font-mono text-xs text-muted" title={payload}>{payload}</td>
     </tr>
   );
+}
+
+const LINK = "hover:text-accent-strong hover:underline";
+
+/** What it happened to, as a link where there is a page of it. */
+function Subject({ event }: { event: Event }) {
+  const { name, flow, deployment } = wordsOf(event);
+  const run = RUN.exec(event.resource)?.[1];
+  const pool = POOL.exec(event.resource)?.[1];
+  if (run) return <Link to="/runs/$id" params={{ id: run }} className={LINK}>{name ?? `run ${run.slice(-8)}`} <span className="text-muted">{flow}</span></Link>;
+  if (pool) return <Link to="/work-pools/$name" params={{ name: pool }} className={LINK}>{pool} <span className="text-muted">work pool</span></Link>;
+  if (deployment) {
+    const parts = partsOf(deployment);
+    return <Link to="/deployments/$flow/$name" params={{ flow: parts.flow_name, name: parts.name }} className={LINK}>{parts.name} <span className="text-muted">{parts.flow_name}</span></Link>;
+  }
+  return name ? <span title={event.resource}>{name}</span> : <Copy text={event.resource} />;
 }

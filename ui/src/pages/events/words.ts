@@ -7,6 +7,8 @@ export interface EventWords {
   state: StateName | undefined;
   name: string | undefined;
   flow: string | undefined;
+  /** `flow/name`. */
+  deployment: string | undefined;
 }
 
 /** What an event says, in the words of people. */
@@ -14,5 +16,5 @@ export function wordsOf({ kind, payload }: Event): EventWords {
   const word = kind.split(".").at(-1) ?? kind;
   const said = typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>) : {};
   const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
-  return { word: STATE_NAMES[word] ? word : kind.replace(/^penstock\./, ""), state: STATE_NAMES[word], name: text(said["name"]), flow: text(said["flow"]) };
+  return { word: STATE_NAMES[word] ? word : kind.replace(/^penstock\./, ""), state: STATE_NAMES[word], name: text(said["name"]), flow: text(said["flow"]), deployment: text(said["deployment"]) };
 }

@@ -3,13 +3,16 @@ import { Link } from "@tanstack/react-router";
 import { deploymentsQuery } from "@/api/queries/deployments";
 import type { Deployment } from "@/api/types";
 import { Card } from "@/design/Card";
+import { Copy } from "@/design/Copy";
 import { Tag } from "@/design/Facts";
-import { Empty, Fault, SkeletonRows } from "@/design/Placeholder";
+import { Fault, SkeletonRows } from "@/design/Placeholder";
 import { StateBadge } from "@/design/StateMark";
 import { TABLE } from "@/design/table";
 import { nextOf } from "@/pages/deployments/DeploymentRow";
 import { wordsOf } from "@/schedules/words";
 import { Time } from "@/time/Time";
+
+const commandOf = (flow: string): string => `penstock deploy file.py:${flow.replaceAll("-", "_")} --name nightly --cron "0 5 * * *"`;
 
 /** What runs the flow by itself or on demand. */
 export function FlowDeployments({ name }: { name: string }) {
@@ -19,7 +22,7 @@ export function FlowDeployments({ name }: { name: string }) {
     <Card title="Deployments" flush className="mb-3">
       {found.isError ? <Fault error={found.error} retry={() => void found.refetch()} />
         : found.isPending ? <SkeletonRows rows={2} />
-        : deployments.length === 0 ? <Empty title="It runs when somebody runs it" className="py-6" code={`penstock deploy path/to/file.py:${name.replaceAll("-", "_")} --name nightly --cron "0 5 * * *"`} />
+        : deployments.length === 0 ? <p className="px-3.5 pt-0.5 pb-3.5 text-muted">It runs when somebody runs it. To have it run by itself: <Copy text={commandOf(name)}>{commandOf(name)}</Copy></p>
         : (
           <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Deployments of the flow">
             <table className={TABLE.table}>

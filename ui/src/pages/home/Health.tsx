@@ -44,7 +44,7 @@ function Services({ upkeep: { services } }: { upkeep: Upkeep }) {
 }
 
 const wrongWith = ({ waiting, workers_online, paused }: WorkPool): string =>
-  waiting === 0 ? "" : paused ? `paused, and ${plural(waiting, "run")} wait` : workers_online === 0 ? `no worker, and ${plural(waiting, "run")} wait` : "";
+  waiting === 0 || (!paused && workers_online > 0) ? "" : `${paused ? "paused" : "no worker"}, and ${waiting === 1 ? "1 run waits" : `${count(waiting)} runs wait`}`;
 
 const wordsOf = ({ waiting, running, workers_online, paused }: WorkPool): string =>
   [paused ? "paused" : workers_online > 0 ? plural(workers_online, "worker") : "no worker, nothing waits", ...(running > 0 ? [`${count(running)} running`] : []), ...(waiting > 0 ? [`${count(waiting)} waiting`] : [])].join(", ");

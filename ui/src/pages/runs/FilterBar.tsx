@@ -32,7 +32,7 @@ export function FilterBar({ search, onChange, onClear }: FilterBarProps) {
   const stretch = search.since || search.until;
   return (
     <div role="search" aria-label="Runs" className="flex flex-wrap items-center gap-2">
-      <SearchBox label="Search runs" placeholder="Search: text, flow:web-* duration>5m param.year=2020" value={search.q ?? ""} onChange={(q) => onChange({ q })} className="w-96 max-w-full" />
+      <SearchBox label="Search runs" placeholder="Text, or flow:web-* param.year=2020" value={search.q ?? ""} onChange={(q) => onChange({ q })} className="max-w-96 min-w-64 flex-1" />
       <Choose
         label="State" chosen={states} choices={CHOICES} onChange={(next) => onChange({ state: next.join(",") })}
         shown={states.length > 0 ? states.map((state) => wordOf(state as "FAILED")).join(", ").slice(0, 40) : undefined}

@@ -26,7 +26,7 @@ export function Services() {
         : !upkeep.data ? <SkeletonRows rows={4} />
         : upkeep.data.services.length === 0 ? <Empty title="This server runs no services" className="py-7" code="penstock server services start">It was started with --no-services: they run in another server, or alone.</Empty>
         : (
-          <div className={TABLE.frame} tabIndex={0} role="region" aria-label="Services">
+          <div className={TABLE.frame} tabIndex={0} role="region" aria-label="List of services">
             <table className={TABLE.table}>
               <thead><tr className={TABLE.head}><th scope="col">Service</th><th scope="col" className="w-1/2">What it does</th><th scope="col">Last time</th><th scope="col" className="text-right">Took</th><th scope="col" className="text-right">Done</th></tr></thead>
               <tbody>
