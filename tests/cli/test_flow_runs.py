@@ -1,5 +1,6 @@
 """`flow-run`, `task-run` and `flow`: what they show of real runs, by which names, in which shapes."""
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,18 @@ def test_a_narrow_terminal_cuts_names_and_never_ids(
     shown = history.ok("flow-run", "ls", terminal=True).out
     assert "…" in shown
     assert all(len(line.split()[0]) >= 18 for line in shown.splitlines()[2:])
+    monkeypatch.setenv("COLUMNS", "80")
+    assert all(len(uncoloured(line)) <= 80 for line in history.ok("flow-run", "ls", terminal=True).out.splitlines())
+
+
+def uncoloured(line: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
+def test_task_runs_of_several_runs_say_of_which(history: Cli) -> None:
+    shown = history.ok("task-run", "ls").out
+    assert ("Flow run" in shown, "good" in shown) == (True, True)
+    assert "Flow run" not in history.ok("task-run", "ls", "--run", "good").out
 
 
 def test_no_color_means_no_colour(history: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import click
 from penstock.cli import inspection
 from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.exits import ExitCode
-from penstock.cli.inspection import shown_ids, took
+from penstock.cli.inspection import shown_ids, time_cell, took
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.logs import LEVELS, LogChoice, LogTail, LogWriter, choose_task_runs, read_lines
 from penstock.cli.lookup import get_flow_run, near_flow_names
@@ -15,7 +15,7 @@ from penstock.cli.session import Session, pass_session
 from penstock.cli.shapes import flow_run_shape
 from penstock.cli.states import near_states, parse_states, state_cell
 from penstock.cli.tables import Column
-from penstock.cli.text import as_count, as_local_time, did_you_mean, parse_moment
+from penstock.cli.text import as_count, did_you_mean, parse_moment
 from penstock.cli.watching import Watch, exit_code_of
 from penstock.core.ids import RunId, as_uuid_text
 from penstock.ports import PAGE_SIZE_MAX, CancelFlowRun, DeleteFlowRun, FlowRun, ListFlowRuns, RunFilter
@@ -125,7 +125,7 @@ def _show_runs(session: Session, runs: list[FlowRun]) -> None:
                 run.name,
                 run.flow_name,
                 state_cell(run.state),
-                as_local_time(run.started_at or run.expected_start_at),
+                time_cell(run.started_at or run.expected_start_at),
                 took(run.started_at, run.ended_at),
                 f"{sum(run.task_counts.values()):,}",
             )

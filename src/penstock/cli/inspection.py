@@ -1,7 +1,7 @@
 """All that is known of one flow run, gathered through the port and shown to people; `shapes` shows it to programs."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.cli.lookup import short_ids
@@ -10,7 +10,7 @@ from penstock.cli.session import Session
 from penstock.cli.shapes import Shape, flow_run_details
 from penstock.cli.states import state_cell
 from penstock.cli.tables import Cell, Column
-from penstock.cli.text import as_clock, as_count, as_duration, as_local_time
+from penstock.cli.text import as_clock, as_count, as_duration, as_local_time, as_moment
 from penstock.core.ids import as_uuid_text
 from penstock.core.states import StateType
 from penstock.ports import (
@@ -164,14 +164,17 @@ def show_task_runs(
     task_runs: list[TaskRun],
     *,
     title: str | None = None,
-    when: Callable[[int | None], str] = as_local_time,
+    when: "Callable[[int | None], str | Cell] | None" = None,
+    flow_runs: Mapping[str, str] | None = None,
 ) -> None:
-    """A table of task runs; ids are shortened on terminals only."""
+    """A table of task runs; ids are shortened on terminals only. `flow_runs` are names by id, where the runs are of several."""
+    when = when or time_cell
     ids = shown_ids(terminal, [task_run.id for task_run in task_runs])
     terminal.table(
         [
             Column("ID"),
             Column("Task run", give=True),
+            *([] if flow_runs is None else [Column("Flow run", give=True)]),
             Column("State"),
             Column("Tries", right=True),
             Column("Started"),
@@ -182,6 +185,7 @@ def show_task_runs(
             (
                 ids[task_run.id],
                 task_run.name,
+                *([] if flow_runs is None else [flow_runs.get(task_run.flow_run_id, "")]),
                 state_cell(task_run.state),
                 str(task_run.attempt),
                 when(task_run.started_at),
@@ -192,6 +196,11 @@ def show_task_runs(
         ),
         title=title,
     )
+
+
+def time_cell(at: int | None) -> Cell:
+    """When something was, in full where there is room."""
+    return Cell(as_local_time(at), short=as_moment(at))
 
 
 def shown_ids(terminal: Terminal, ids: list[str]) -> dict[str, str]:

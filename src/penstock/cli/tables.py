@@ -12,10 +12,11 @@ GIVING_WIDTH_MIN = 10
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value in a table, in a colour of the terminal's sixteen."""
+    """A value in a table, in a colour of the terminal's sixteen; `short` is what a narrow terminal shows of it."""
 
     text: str
     colour: str | None = None
+    short: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,16 @@ def draw_table(
     made of."""
     from rich.cells import cell_len, set_cell_size  # lazy: rich's table of characters, 2 ms
 
+    def measure() -> list[int]:
+        titles = [cell_len(column.title) for column in columns]
+        return [max([wide, *(cell_len(row[number]) for row in texts)]) for number, wide in enumerate(titles)]
+
     cells = [[value if isinstance(value, Cell) else Cell(value) for value in row] for row in rows]
     texts = [[clean(cell.text) for cell in row] for row in cells]
-    needs = [
-        max([cell_len(column.title), *(cell_len(row[number]) for row in texts)])
-        for number, column in enumerate(columns)
-    ]
+    needs = measure()
+    if sum(needs) + GAP * (len(needs) - 1) > width:
+        texts = [[clean(cell.text if cell.short is None else cell.short) for cell in row] for row in cells]
+        needs = measure()
     ellipsis = clean("…")
     widths = fit_widths(columns, needs, width=width)
 

@@ -60,10 +60,15 @@ def list_task_runs(
     else:
         task_runs = list(listed)
         if task_runs:
-            show_task_runs(session.terminal, task_runs)
+            show_task_runs(session.terminal, task_runs, flow_runs=None if run else _names_of_runs(session, task_runs))
         else:
             session.terminal.say("No task run is like that.")
     say_if_cut(session, listed)
+
+
+def _names_of_runs(session: Session, task_runs: list[TaskRun]) -> dict[str, str]:
+    ids = dict.fromkeys(task_run.flow_run_id for task_run in task_runs)
+    return {id_: session.ask(GetFlowRun(id=id_)).name for id_ in ids}
 
 
 def _types_and_names(states: tuple[str, ...]) -> tuple[list[StateType], list[str]]:

@@ -80,6 +80,15 @@ def as_local_time(at: int | None) -> str:
     return "–" if at is None else _local(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def as_moment(at: int | None) -> str:
+    """Write when something was in few characters: the time of day, of another day its date with hour and minute."""
+    if at is None:
+        return "–"
+    moment = _local(at)
+    is_today = moment.date() == datetime.now(moment.tzinfo).date()
+    return moment.strftime("%H:%M:%S" if is_today else "%m-%d %H:%M")
+
+
 def as_clock(at: int | None) -> str:
     """Write the time of day with milliseconds, for what lies close together; a dash for none."""
     return "–" if at is None else _local(at).strftime("%H:%M:%S.%f")[:-3]
