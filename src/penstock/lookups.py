@@ -381,6 +381,9 @@ class StoreInfo:
 class DescribeStore(Request[StoreInfo]):
     """What is this database?"""
 
+    counted: bool = True
+    """Whether its rows are counted, which takes the longer the more there are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:

@@ -20,7 +20,7 @@ from penstock.core.run_tokens import LIFE_US, RunToken, write_token
 from penstock.ports import Clock, Orchestrator, Principal
 from penstock.server.guard import Door
 from penstock.server.principals import principal_of
-from penstock.server.routes import add_route, answer, signature
+from penstock.server.routes import API_PREFIX, add_route, answer, signature
 from penstock.server.samples import describe_example
 from penstock.wire import ROUTES, answer_type, decoder, field_types
 from penstock.work import ClaimedRun, ClaimRuns
@@ -111,7 +111,7 @@ class ClaimDesk:
 
 def make_router(desk: ClaimDesk, door: Door, clock: Clock) -> APIRouter:
     """The route of `ClaimRuns`. Each run comes with the token that its process will show."""
-    router = APIRouter()
+    router = APIRouter(prefix=API_PREFIX)
     make, hint, route = decoder(ClaimRuns), answer_type(ClaimRuns), ROUTES["ClaimRuns"]
 
     async def endpoint(request: Request, **given: Any) -> Response:

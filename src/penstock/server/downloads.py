@@ -14,7 +14,7 @@ from penstock.core.ids import RunId, TaskRunId
 from penstock.ports import PAGE_SIZE_MAX, GetFlowRun, ListLogs, LogLine, Orchestrator, Page, Principal
 from penstock.server.models import Identifier
 from penstock.server.principals import principal_of
-from penstock.server.routes import describe_errors
+from penstock.server.routes import API_PREFIX, describe_errors
 from penstock.wire import dump, encoder
 
 SEARCH_CHARACTERS_MAX = 1_000
@@ -41,7 +41,7 @@ _encode = encoder(LogLine)
 
 def make_router(orchestrator: Orchestrator) -> APIRouter:
     """The route of downloads."""
-    router = APIRouter(tags=["Logs"])
+    router = APIRouter(prefix=API_PREFIX, tags=["Logs"])
     content = {media.partition(";")[0]: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()}
     answers: dict[int | str, dict[str, Any]] = {
         200: {"description": "The file.", "content": content},

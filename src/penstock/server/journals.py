@@ -1,5 +1,6 @@
 """Taking in journals: a batch is the journal's own lines, as the file holds them."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -17,21 +18,25 @@ from penstock.ports import Orchestrator, Principal
 from penstock.server.metrics import Metrics
 from penstock.server.models import Identifier
 from penstock.server.principals import principal_of
-from penstock.server.routes import add_route, answer
+from penstock.server.routes import API_PREFIX, add_route, answer
 from penstock.wire import JOURNAL_TYPE, ROUTES
 
+BATCHES_AT_ONCE = 1
+"""In the order in which they come. Two at once take in no more, and whoever wants to begin a run waits for both."""
 TIME_MAX = 2**62
 EXAMPLE = '["close",1,1700000000000000]\n'
 
 
 def make_router(orchestrator: Orchestrator, metrics: Metrics) -> APIRouter:
     """The route of `Ingest`."""
-    router = APIRouter()
+    router = APIRouter(prefix=API_PREFIX)
+    turns = asyncio.Semaphore(BATCHES_AT_ONCE)
 
     async def ingest(request: Request, writer_id: Annotated[Identifier, Path()]) -> Response:
         body = await request.body()
         principal = principal_of(request)
-        taken = await run_in_threadpool(take_in, orchestrator, WriterId(writer_id), body, principal, metrics)
+        async with turns:
+            taken = await run_in_threadpool(take_in, orchestrator, WriterId(writer_id), body, principal, metrics)
         return answer(taken, ports.Acknowledged)
 
     described: Any = {

@@ -21,7 +21,7 @@ from penstock.ports import FlowRun, GetFlowRun, Orchestrator
 from penstock.server.guard import Door
 from penstock.server.models import Identifier, Model
 from penstock.server.principals import principal_of
-from penstock.server.routes import describe_errors
+from penstock.server.routes import API_PREFIX, describe_errors
 from penstock.settings import Settings
 from penstock.wire import dump
 
@@ -55,7 +55,7 @@ class Launched(Model):
 
 def make_router(orchestrator: Orchestrator, settings: Settings, door: Door) -> APIRouter:
     """The routes of resuming and running again."""
-    router = APIRouter(tags=["Flow runs"])
+    router = APIRouter(prefix=API_PREFIX, tags=["Flow runs"])
     answers: dict[int | str, dict[str, Any]] = describe_errors("`NotFound` `RunNotResumable`")
 
     def launch(request: Request, command: str, run_id: str, *options: str) -> Launched:

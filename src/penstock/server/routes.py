@@ -1,12 +1,14 @@
 """The verbs as routes: made from the table in `wire.py`, each a thin call of the orchestrator."""
 
+import asyncio
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Body, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from penstock import blockverbs, limits, notifications, ports, reports, scheduling, work
@@ -24,6 +26,13 @@ from penstock.server.models import (
 from penstock.server.principals import principal_of
 from penstock.server.samples import describe_example
 from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, encoder, field_types
+
+API_PREFIX = "/api"
+WRITES_AT_ONCE = 4
+"""In the order in which they come. More would only be in one another's way, and some overtake others: of 64 clients that
+create runs at once the last then waits twice as long."""
+READING = ("Compare", "Describe", "Explain", "Find", "Get", "List", "Measure", "Preview", "RunQuery")
+"""How the names of verbs begin that write nothing, or hardly ever."""
 
 SPECIAL = frozenset({"Ingest", "ClaimRuns"})
 """Verbs that have modules of their own: bodies that are not JSON, answers that are waited for."""
@@ -48,12 +57,13 @@ MEANINGS: Mapping[int, str] = {
 
 def make_router(orchestrator: Orchestrator) -> APIRouter:
     """The routes of all verbs over an orchestrator."""
-    router = APIRouter()
+    router = APIRouter(prefix=API_PREFIX)
+    turns = asyncio.Semaphore(WRITES_AT_ONCE)
     for verb in verbs():
         route = ROUTES[verb.__name__]
         if verb.__name__ not in SPECIAL:
             said = {"openapi_extra": describe_example(verb, route)}
-            add_route(router, verb, route, _endpoint(orchestrator, verb, route), **said)
+            add_route(router, verb, route, _endpoint(orchestrator, verb, route, turns), **said)
     return router
 
 
@@ -102,15 +112,23 @@ def answer(value: Any, hint: Any, *, status: int = 200) -> Response:
     return Response(dump(None if value is None else encoder(hint)(value)), status, media_type="application/json")
 
 
-def _endpoint(orchestrator: Orchestrator, verb: type[Any], route: Route) -> Callable[..., Response]:
+def _endpoint(
+    orchestrator: Orchestrator, verb: type[Any], route: Route, turns: asyncio.Semaphore
+) -> Callable[..., Awaitable[Response]]:
     make, hint = decoder(verb), answer_type(verb)
     body_names = tuple(name for name in field_types(verb) if name not in route.path_fields) if route.has_body else ()
 
-    def endpoint(request: Request, **given: Any) -> Response:
+    def perform(request: Request, given: dict[str, Any]) -> Response:
         body = given.pop("body", None)
         if body is not None:
             given |= body.model_dump(exclude_unset=True, warnings=False)
         return answer(orchestrator.ask(make(given), principal_of(request)), hint)
+
+    async def endpoint(request: Request, **given: Any) -> Response:
+        if verb.__name__.startswith(READING):
+            return await run_in_threadpool(perform, request, given)
+        async with turns:
+            return await run_in_threadpool(perform, request, given)
 
     endpoint.__name__ = verb.__name__
     endpoint.__signature__ = signature(verb, route, body_names)  # type: ignore[attr-defined]  # what FastAPI reads

@@ -33,6 +33,9 @@ from penstock.settings import Settings
 from penstock.store import open_store
 
 KEEP_ALIVE_SECONDS = 75
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep Python for itself while others want it: with the usual 5 ms, whoever asks while journals are
+taken in waits twice as long."""
 SHUTDOWN_SECONDS = 2
 BACKLOG = 1024
 
@@ -47,6 +50,7 @@ def serve(
     on_ready: Callable[[Listening], None] = lambda _: None,
 ) -> None:
     """Run a server until it is told to stop. Raises `ServerNotStarted`, or what opening the database raises."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     check_exposure(host, settings.api_key, insecure=insecure)
     make_home(settings)
     with contextlib.ExitStack() as stack:

@@ -13,7 +13,7 @@ from penstock.server.feed import Feed, Subscriber
 from penstock.server.metrics import Metrics
 from penstock.server.models import Identifier
 from penstock.server.principals import principal_of
-from penstock.server.routes import describe_errors
+from penstock.server.routes import API_PREFIX, describe_errors
 
 QUIET_SECONDS_MAX = 15.0
 """After so long without news a comment is sent, so that nobody between takes the connection for dead."""
@@ -37,7 +37,7 @@ The id of each event is a cursor: `Last-Event-ID`, which browsers send by themse
 
 def make_router(feed: Feed, metrics: Metrics) -> APIRouter:
     """The route of the streams."""
-    router = APIRouter(tags=["Events"])
+    router = APIRouter(prefix=API_PREFIX, tags=["Events"])
     answers: dict[int | str, dict[str, Any]] = {
         200: {"description": "Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
         **describe_errors(""),

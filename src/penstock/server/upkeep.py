@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from penstock.server.routes import describe_errors
+from penstock.server.routes import API_PREFIX, describe_errors
 from penstock.services.units import Services, UnitReport
 from penstock.settings import Settings
 
@@ -31,7 +31,7 @@ class Upkeep(BaseModel):
 
 def make_router(services: Services, settings: Settings) -> APIRouter:
     """The route that tells of it."""
-    router = APIRouter(tags=["Server"])
+    router = APIRouter(prefix=API_PREFIX, tags=["Server"])
     answers: dict[int | str, dict[str, Any]] = describe_errors("")
 
     @router.get("/upkeep", summary="How are its services doing?", operation_id="GetUpkeep", responses=answers)

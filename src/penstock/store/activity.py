@@ -13,6 +13,7 @@ from penstock.core.states import FINAL_TYPES, StateType
 from penstock.ports import RunFilter
 from penstock.reports import BUCKETS_MAX, POINTS_MAX, GetRunActivity, ListRunPoints, RunActivity, RunPoints
 from penstock.store.database import Store
+from penstock.store.pages import in_workspace
 from penstock.store.run_lists import filter_conditions
 from penstock.store.tables import flow, flow_run
 
@@ -57,7 +58,11 @@ def list_run_points(store: Store, request: ListRunPoints, workspace: str) -> Run
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         now = store.now_us(connection)
-        mine = (r.workspace_id == workspace_id, *filter_conditions(connection, workspace_id, request.filter, now=now))
+        # The flows named are of the workspace: their own index is to be used.
+        within = (
+            in_workspace(r.workspace_id, workspace_id) if request.filter.flow_names else r.workspace_id == workspace_id
+        )
+        mine = (within, *filter_conditions(connection, workspace_id, request.filter, now=now))
         total = int(connection.execute(select(func.count()).select_from(flow_run).where(*mine)).scalar_one())
         every = -(-total // limit) if total > limit else 1
         if every > 1:

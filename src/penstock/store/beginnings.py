@@ -7,7 +7,7 @@ put it together) weighs more here than what the database does. So the run is ans
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import bindparam, select
 
 from penstock.core.states import RunState, StateType
 from penstock.ports import BeginFlowRun, FlowRun, RunTaken
@@ -19,6 +19,8 @@ from penstock.store.tables import COUNT_COLUMNS, flow, flow_run
 from penstock.store.upserts import insert_if_new
 from penstock.store.values import clean, clean_state, clean_text, encode_json, reason_text
 from penstock.store.writers import add_writer
+
+_FLOW = select(flow.c.seq).where(flow.c.workspace_id == bindparam("workspace_id"), flow.c.name == bindparam("name"))
 
 
 def begin_flow_run(store: Store, request: BeginFlowRun, workspace: str, *, actor: str) -> RunTaken:
@@ -35,13 +37,11 @@ def begin_flow_run(store: Store, request: BeginFlowRun, workspace: str, *, actor
 
 def find_flow(transaction: Transaction, workspace_id: int, name: str, *, at: int) -> int:
     """The number of a flow, which is made known if it is new."""
-    mine = and_(flow.c.workspace_id == workspace_id, flow.c.name == name)
-    known = transaction.connection.execute(select(flow.c.seq).where(mine)).scalar()
+    mine = {"workspace_id": workspace_id, "name": name}
+    known = transaction.connection.execute(_FLOW, mine).scalar()
     if known is None:
-        known = insert_if_new(
-            transaction.connection, flow, {"workspace_id": workspace_id, "name": name, "created_at": at}
-        )
-    return int(known or transaction.connection.execute(select(flow.c.seq).where(mine)).scalar_one())
+        known = insert_if_new(transaction.connection, flow, {**mine, "created_at": at})
+    return int(known or transaction.connection.execute(_FLOW, mine).scalar_one())
 
 
 def _create(

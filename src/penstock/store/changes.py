@@ -12,6 +12,7 @@ from penstock.reports import TOPICS, Changes, ListChanges
 from penstock.store.database import POSITIONS_PER_TRANSACTION, Store
 from penstock.store.facts import find_tree, to_event, to_log_line
 from penstock.store.flow_runs import select_flow_runs, to_flow_run
+from penstock.store.pages import in_workspace
 from penstock.store.tables import counter, event, flow_run, log
 
 RUNS_MAX = 500
@@ -61,7 +62,7 @@ def _newest(store: Store, connection: Connection) -> int:
 
 
 def _read_runs(connection: Connection, workspace_id: int, after: int, newest: int) -> Sequence[Row[Any]]:
-    changed = (r.workspace_id == workspace_id, r.changed > after, r.changed <= newest)
+    changed = (in_workspace(r.workspace_id, workspace_id), r.changed > after, r.changed <= newest)
     return connection.execute(select_flow_runs().where(*changed).order_by(r.changed).limit(RUNS_MAX + 1)).all()
 
 
@@ -83,13 +84,13 @@ def _read_lines(
 
 
 def _read_events(connection: Connection, workspace_id: int, after: int, newest: int) -> Sequence[Row[Any]]:
-    mine = (event.c.workspace_id == workspace_id, *_between(event.c.seq, after, newest))
+    mine = (in_workspace(event.c.workspace_id, workspace_id), *_between(event.c.seq, after, newest))
     return connection.execute(select(event).where(*mine).order_by(event.c.seq).limit(LINES_MAX + 1)).all()
 
 
 def _read_topics(connection: Connection, workspace_id: int, after: int, newest: int) -> Sequence[str]:
     """What else there were events about; of very many, it may be anything."""
-    mine = (event.c.workspace_id == workspace_id, *_between(event.c.seq, after, newest))
+    mine = (in_workspace(event.c.workspace_id, workspace_id), *_between(event.c.seq, after, newest))
     kinds = connection.execute(select(event.c.kind).where(*mine).order_by(event.c.seq).limit(LINES_MAX + 1)).scalars()
     found = [kind.split(".")[1] for kind in kinds if kind.startswith("penstock.")]
     return TOPICS if len(found) > LINES_MAX else tuple(topic for topic in TOPICS if topic in found)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, literal, select, tuple_
 
 from penstock.core.errors import NotFound
 from penstock.core.ids import RunId, TaskRunId
-from penstock.core.states import StateType
+from penstock.core.states import FINAL_TYPES, StateType
 from penstock.ports import (
     Attempt,
     FindTaskRuns,
@@ -98,10 +98,14 @@ def list_task_runs(store: Store, request: ListTaskRuns, workspace: str) -> Page[
     """Answer `ListTaskRuns`: in the order in which they were first recorded, or backwards over all runs."""
     limit = clamp(request.limit)
     statement = select_task_runs().limit(limit + 1)
+    place: ColumnElement[int] = t.seq
     with store.read() as connection:
         workspace_id = store.workspace_id(connection, workspace)
         if request.flow_run_id is None:
-            statement = statement.where(in_workspace(flow_run.c.workspace_id, workspace_id)).order_by(t.seq.desc())
+            if request.state_types and FINAL_TYPES.isdisjoint(request.state_types):
+                # There are few: the index of all that is not completed finds them, and the order is made afterwards.
+                place = t.seq + 0
+            statement = statement.where(in_workspace(flow_run.c.workspace_id, workspace_id)).order_by(place.desc())
         else:
             statement = statement.where(
                 t.flow_run_seq == find_run(connection, workspace_id, request.flow_run_id)
@@ -109,12 +113,21 @@ def list_task_runs(store: Store, request: ListTaskRuns, workspace: str) -> Page[
         if request.state_types:
             statement = statement.where(*_in_states(request.state_types))
         if request.task_names:
-            statement = statement.where(task.c.name.in_(request.task_names))
+            tasks = _find_tasks(connection, workspace_id, request.task_names)
+            if not tasks:
+                return Page([])
+            statement = statement.where(t.task_seq.in_(tasks))
         if request.cursor is not None:
             (last,) = decode_cursor(request.cursor, int)
-            statement = statement.where(t.seq < last if request.flow_run_id is None else t.seq > last)
+            statement = statement.where(place < last if request.flow_run_id is None else t.seq > last)
         rows = connection.execute(statement).all()
     return make_page(rows, limit, item=to_task_run, keys=lambda row: (row.seq,))
+
+
+def _find_tasks(connection: Connection, workspace_id: int, names: Sequence[str]) -> Sequence[int]:
+    """The numbers of tasks with these names, one for each text of the source."""
+    known = select(task.c.seq).where(task.c.workspace_id == workspace_id, task.c.name.in_(names))
+    return connection.execute(known).scalars().all()
 
 
 def list_recorded_calls(store: Store, request: ListRecordedCalls, workspace: str) -> Page[RecordedCall]:

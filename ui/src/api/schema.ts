@@ -1170,6 +1170,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/work/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End claims
+         * @description The same of several claims at once, as workers tell it; answers of how many it was theirs to tell.
+         */
+        post: operations["EndClaims"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/work/reap": {
         parameters: {
             query?: never;
@@ -2725,6 +2745,28 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * EndClaim
+         * @description What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
+         *
+         *     `state` is where the run goes if it has not ended by itself: Failed (the code cannot be loaded), Crashed (the process died:
+         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains).
+         */
+        EndClaim: {
+            /**
+             * Flow Run Id
+             * @example 018bcfe5680070008000000000000000
+             */
+            flow_run_id: string;
+            /** Claim */
+            claim: number;
+            state?: components["schemas"]["RunStateInput"] | null;
+            /**
+             * Infrastructure
+             * @description What was started; said here if it did not last long enough to be noted.
+             */
+            infrastructure?: string | null;
+        };
+        /**
          * EndClaimBody
          * @description What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
          *
@@ -2740,6 +2782,14 @@ export interface components {
              * @description What was started; said here if it did not last long enough to be noted.
              */
             infrastructure?: string | null;
+        };
+        /**
+         * EndClaimsBody
+         * @description The same of several claims at once, as workers tell it; answers of how many it was theirs to tell.
+         */
+        EndClaimsBody: {
+            /** Ends */
+            ends: components["schemas"]["EndClaim"][];
         };
         /**
          * ErrorAnswer
@@ -12558,6 +12608,102 @@ export interface operations {
             };
         };
     };
+    EndClaims: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ends": [
+                 *         {
+                 *           "flow_run_id": "01926f5e3a407d31aa5c2f9d6b0e4471",
+                 *           "claim": 1,
+                 *           "state": {
+                 *             "type": "COMPLETED",
+                 *             "name": "Completed",
+                 *             "at": 1728400042000000,
+                 *             "reason": "returned"
+                 *           },
+                 *           "infrastructure": "process:4242"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["EndClaimsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example 1 */
+                    "application/json": number;
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request comes from another site's page, or names a host that this server is not known by. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request is not as it should be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Client and server are of versions that do not understand each other. */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The database cannot be reached or does not take the write; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     ReapClaims: {
         parameters: {
             query?: never;
@@ -16908,7 +17054,10 @@ export interface operations {
     };
     DescribeStore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether its rows are counted, which takes the longer the more there are. */
+                counted?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
