@@ -9,7 +9,9 @@ import pytest
 
 from penstock import flow, get_run_logger, task
 from penstock.artifacts import create_markdown_artifact
-from penstock.core.errors import InvalidDefinition, RunCrashed
+from penstock.blocks import Secret
+from penstock.concurrency import concurrency
+from penstock.core.errors import InvalidDefinition, NotFound, RunCrashed
 from penstock.runtime import flow_run, task_run
 from penstock.task_runners import (
     ConcurrentTaskRunner,
@@ -19,6 +21,7 @@ from penstock.task_runners import (
     ThreadPoolTaskRunner,
 )
 from penstock.testing import History
+from penstock.variables import Variable
 
 DATABASES = ("sqlite", "postgres")
 TWO_PROCESSES = ProcessPoolTaskRunner(max_workers=2)
@@ -102,11 +105,30 @@ def test_errors_and_failed_dependencies_come_back_from_processes() -> None:
     def body() -> Any:
         failed = fail.submit(7)
         late = add.submit(failed)
-        with pytest.raises(ValueError, match="7"):
+        with pytest.raises(ValueError, match="7") as raised:
             failed.result()
+        assert "raise ValueError(n)" in "".join(raised.value.__notes__)  # where it came from, over there
         return late.wait().state.name
 
     assert "NotReady" == body()
+
+
+def test_tasks_in_processes_ask_by_way_of_the_flows_own() -> None:
+    @task
+    def asks() -> Any:
+        Variable.set("last", Variable.get("first"), overwrite=True)
+        with concurrency("database"), pytest.raises(NotFound, match="absent"):
+            Variable.get("absent")
+        return os.getpid(), Secret.load("key").get()
+
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def body() -> Any:
+        return asks.submit().result()
+
+    Variable.set("first", [1, 2], overwrite=True)
+    Secret(value="told").save("key", overwrite=True)
+    pid, told = body()
+    assert (True, "told", [1, 2]) == (pid != os.getpid(), told, Variable.get("last"))
 
 
 def test_large_results_come_back_from_processes() -> None:

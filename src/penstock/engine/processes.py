@@ -16,7 +16,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING, Any
 
-from penstock.core.errors import InvalidDefinition, RunCancelled, RunCrashed
+from penstock.core.errors import InvalidDefinition, PenstockError, RunCancelled, RunCrashed
 from penstock.core.records import TaskSeen
 from penstock.core.states import Reason, StateType
 from penstock.engine.futures import TaskFuture
@@ -36,6 +36,8 @@ from penstock.engine.task_life import (
     recall,
     wait_for_retry,
 )
+from penstock.ports import Request
+from penstock.wire import encode_error
 
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext, TaskCall
@@ -83,6 +85,8 @@ class Child:
                         self.last_seen = body
                 elif kind == "line":
                     call.run.services.console.line(*content)
+                elif kind == "ask":
+                    self._pipe.send_bytes(_answer(call, *content))
                 else:
                     return _read_state(call, content[0])
         except (EOFError, OSError):
@@ -119,6 +123,15 @@ class Child:
         if code == -9:
             return "killed by signal 9: out of memory, or by somebody"
         return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _answer(call: "TaskCall", request: Request[Any]) -> bytes:
+    """What the orchestrator says to a child's question, or the error that it refuses with."""
+    services = call.run.services
+    try:
+        return pickle.dumps((True, services.orchestrator.ask(request, services.principal)), protocol=5)
+    except PenstockError as error:
+        return pickle.dumps((False, encode_error(error)), protocol=5)
 
 
 _CHILD = """
@@ -265,10 +278,12 @@ def call_in_process(call: "TaskCall", args: Sequence[Any], kwargs: dict[str, Any
 
 
 def _read_state(call: "TaskCall", content: bytes) -> State:
-    type_, name, message, reason, reference, kind, value = pickle.loads(content)
+    type_, name, message, reason, reference, kind, value, note = pickle.loads(content)
     state = State(type_, name, message, reason=reason, run_id=call.id, run_name=call.name, result_reference=reference)
     if kind == "inline":
         state._data = pickle.loads(value)
+        if note is not None:
+            state._data.add_note(note)
     elif reference is not None:
         results = results_of(call)
         state._load = lambda: load_result(results, reference)

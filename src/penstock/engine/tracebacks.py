@@ -8,25 +8,31 @@ from penstock.core.errors import PenstockError
 
 PACKAGE = str(Path(__file__).parents[1])
 FRAMES_MAX = 50
+_STATES = str(Path(PACKAGE) / "engine" / "states.py")
 
 _OURS = tuple(str(Path(PACKAGE) / floor) for floor in ("engine", "sdk", "results", "orchestrator", "store"))
 
 
 def trim(error: BaseException) -> None:
-    """Cut the engine's own frames out of an error's traceback, but for those that the user's code called last."""
+    """Cut the engine's own frames out of an error's traceback, but for those that the user's code called last.
+
+    Those are cut as well where a state raised the error again that it ended with, which came without frames.
+    """
     frames: list[TracebackType] = []
     traceback = error.__traceback__
     while traceback is not None:
         frames.append(traceback)
         traceback = traceback.tb_next
+    is_raised_again = bool(frames) and frames[-1].tb_frame.f_code.co_filename == _STATES
     while frames and _is_ours(frames[-1]):
-        traceback = frames.pop()
+        last = frames.pop()
+        traceback = None if is_raised_again else last
     if frames:
         for frame in reversed(frames):
             if not _is_ours(frame):
                 frame.tb_next, traceback = traceback, frame
         error.__traceback__ = traceback
-    elif isinstance(error, PenstockError):
+    elif is_raised_again or isinstance(error, PenstockError):
         error.__traceback__ = None  # its message says all
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.core.records import TAGS, Record
 from penstock.core.states import Reason, StateType
@@ -23,14 +23,18 @@ from penstock.engine.runs import FlowRunContext, TaskCall
 from penstock.engine.services import Services
 from penstock.engine.states import State
 from penstock.engine.task_life import describe_error
+from penstock.engine.tracebacks import as_text
 from penstock.engine.usercalls import CallTaskWithin
-from penstock.ports import ResultStore
+from penstock.ports import LOCAL, Principal, Request, ResultStore
 from penstock.results.folder import FolderResultStore, is_object_store
 from penstock.sdk import calls
 from penstock.sdk.logging import capture_loggers
 from penstock.settings import Settings
+from penstock.wire import decode_error
 
 INLINE_BYTES_MAX = 64 * 1024
+
+R = TypeVar("R")
 
 
 class RelayJournal:
@@ -66,6 +70,26 @@ class RelayJournal:
         """What was sent is with the owner."""
 
 
+class RelayOrchestrator:
+    """Stands where the orchestrator stands: has the process that owns the run ask, and waits for the answer."""
+
+    def __init__(self, pipe: Connection, journal: RelayJournal):
+        self._pipe, self._journal = pipe, journal
+        self._lock = Lock()
+
+    def ask(self, request: Request[R], principal: Principal = LOCAL) -> R:
+        """Ask as the run's owner, whoever `principal` is. Raises what the owner is told."""
+        with self._lock:
+            self._journal.send(("ask", request))
+            is_answer, said = pickle.loads(self._pipe.recv_bytes())
+        if not is_answer:
+            raise decode_error(said)
+        return said  # type: ignore[no-any-return]  # what the owner was answered
+
+    def close(self) -> None:
+        """The owner does."""
+
+
 class RelayConsole:
     """Stands where the console stands: the owner shows the lines."""
 
@@ -93,7 +117,7 @@ def main(fd: int) -> None:
     """Run calls until the parent closes the pipe."""
     pipe = Connection(fd)
     journal = RelayJournal(pipe)
-    here = _Here(journal)
+    here = _Here(journal, RelayOrchestrator(pipe, journal))
     while True:
         try:
             payload = pipe.recv_bytes()
@@ -114,6 +138,7 @@ class _Here:
     """What this process keeps from one call to the next."""
 
     journal: RelayJournal
+    orchestrator: RelayOrchestrator
     defined: dict[int, Any] = field(default_factory=dict)
     stores: dict[tuple[str, bool], FolderResultStore] = field(default_factory=dict)
     objects: dict[str, ResultStore] = field(default_factory=dict)
@@ -218,7 +243,7 @@ def _rebuild_run(content: dict[str, Any], here: _Here) -> FlowRunContext:
     run_id, epoch, flow, name, tags, code_version, created_at, parameters, log_prints = content["run"]
     services = Services(
         settings=settings,
-        orchestrator=None,  # type: ignore[arg-type]  # a child asks nobody: it reports to its owner
+        orchestrator=here.orchestrator,
         journal=here.journal,  # type: ignore[arg-type]  # stands in for it
         results=here.open_results(settings, None, strict=settings.durability == "strict"),
         clock=ChildClock(),
@@ -254,6 +279,9 @@ def _pack_state(state: State) -> bytes:
     import cloudpickle  # lazy: the parent sent a cloudpickle
 
     kind, value = "inline", b""
+    note = None  # where an error came from: its frames do not travel
+    if isinstance(state._data, Exception) and state._data.__traceback__ is not None:
+        note = f"In the task's own process:\n\n{as_text(state._data)}"
     try:
         value = cloudpickle.dumps(
             state._data if state._load is None else state.result(raise_on_failure=False), protocol=5
@@ -268,5 +296,5 @@ def _pack_state(state: State) -> bytes:
     if state.result_reference is not None and len(value) > INLINE_BYTES_MAX:
         kind, value = "kept", b""
     return pickle.dumps(
-        (state.type, state.name, state.message, state.reason, state.result_reference, kind, value), protocol=5
+        (state.type, state.name, state.message, state.reason, state.result_reference, kind, value, note), protocol=5
     )
