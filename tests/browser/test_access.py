@@ -99,6 +99,13 @@ def test_the_theme_follows_the_system_and_can_be_chosen(console: Console, open_p
     assert dark != page.evaluate(background)
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_the_apis_documentation_is_drawn_with_nothing_from_elsewhere(open_page: OpenPage, path: str) -> None:
+    page = open_page(path)
+    expect(page.get_by_role("heading", name=re.compile("^Penstock")).first).to_be_visible(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+
+
 def test_a_narrow_window_needs_no_sideways_scrolling(console: Console, open_page: OpenPage) -> None:
     page = open_page("/")
     page.set_viewport_size({"width": 390, "height": 800})

@@ -78,7 +78,9 @@ def test_the_documentation_loads_nothing_from_elsewhere(served: Served) -> None:
         assert "://" not in text
         assert "<script>" not in text
         sources = [part.split('"')[0] for part in text.replace('href="', 'src="').split('src="')[1:]]
-        assert [200] * len(sources) == [served.http.get(source).status_code for source in sources]
+        answers = [served.http.get(source) for source in sources]
+        assert [200] * len(sources) == [answer.status_code for answer in answers]
+        assert not [answer.url for answer in answers if "://cdn" in answer.text]
 
 
 def test_a_client_of_another_version_is_told(served: Served) -> None:

@@ -60,6 +60,15 @@ export function duration(span: Micros): string {
   return `${Math.floor(span / DAY)}d ${Math.floor((span % DAY) / HOUR)}h`;
 }
 
+/** A mark on a ruler whose marks are `step` apart: as exact as tells them from one another. */
+export function mark(span: Micros, step: Micros): string {
+  const unit = span < SECOND && step < SECOND ? 1000 : SECOND;
+  if (span >= HOUR || (span >= MINUTE && step >= SECOND)) return duration(span);
+  const digits = Math.max(0, Math.min(3, Math.ceil(Math.log10(unit / step) - 1e-9)));
+  if (span >= MINUTE) return `${Math.floor(span / MINUTE)}m ${((span % MINUTE) / SECOND).toFixed(digits).padStart(digits + 3, "0")}s`;
+  return `${(span / unit).toFixed(digits)} ${unit === SECOND ? "s" : "ms"}`;
+}
+
 const trimmed = (value: number): string => (value < 10 ? value.toFixed(1).replace(/\.0$/, "") : String(Math.floor(value)));
 const padded = (value: number): string => String(Math.floor(value)).padStart(2, "0");
 

@@ -3,7 +3,7 @@
 import { timeTicks } from "@/charts/scale";
 import { drawShape } from "@/charts/shapes";
 import { lookOf } from "@/design/state";
-import { duration, type Micros } from "@/time/format";
+import { mark, type Micros } from "@/time/format";
 import type { Bar, Lane, Layout } from "@/timeline/model";
 import { GROUP_GAP, GUTTER, RULER, type View } from "@/timeline/view";
 
@@ -261,9 +261,11 @@ function paintRuler(context: CanvasRenderingContext2D, scene: Scene): void {
   context.textAlign = "left";
   context.fillText("since start", 12, RULER / 2);
   context.textAlign = "center";
-  for (const { at } of ticks(scene)) {
+  const marks = ticks(scene);
+  const step = Math.max(1, (marks[1]?.at ?? 1) - (marks[0]?.at ?? 0));
+  for (const { at } of marks) {
     const x = xOf(scene, at);
-    if (x > GUTTER + 16 && x < width - 16) context.fillText(`+${duration(at - scene.origin)}`, x, RULER / 2);
+    if (x > GUTTER + 16 && x < width - 16) context.fillText(`+${mark(at - scene.origin, step)}`, x, RULER / 2);
   }
   paintMarks(context, scene);
   context.textAlign = "left";

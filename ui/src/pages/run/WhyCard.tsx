@@ -9,7 +9,7 @@ import { StateMark } from "@/design/StateMark";
 
 const HINTS: Partial<Record<string, string>> = {
   FAILED: "Mend the cause, then go on where it stopped:",
-  CRASHED: "Its process ended without a word. Go on where it stopped:",
+  CRASHED: "Go on where it stopped:",
   CANCELLED: "It was stopped on request. Go on where it stopped:",
 };
 
