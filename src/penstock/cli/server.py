@@ -15,6 +15,7 @@ from penstock.cli.exits import ExitCode
 from penstock.cli.session import Session, pass_session
 from penstock.cli.text import as_duration
 from penstock.core.errors import ServerNotStarted
+from penstock.loading import collecting_later
 
 if TYPE_CHECKING:
     from penstock.server.listening import Listening
@@ -57,7 +58,8 @@ def start(
         found = _start_in_background(session, host, port, flags)
         session.terminal.say(f"The server runs at {found.url} (process {found.pid}).")
         return
-    from penstock.server import running  # lazy: fastapi and the store, 600 ms
+    with collecting_later():
+        from penstock.server import running  # lazy: fastapi and the store, 600 ms
 
     running.log_to_stderr()
     running.serve(

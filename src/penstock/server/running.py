@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import uvicorn
 from penstock import __version__
 from penstock.core.errors import ServerNotStarted
 from penstock.engine.replay import is_alive
+from penstock.loading import collecting_later
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.sdk.wiring import SystemClock, make_home, open_keys, result_store, target_of
 from penstock.server.app import create_app
@@ -61,9 +63,10 @@ def serve(
         stack.callback(orchestrator.close)
         services = make_services(settings, orchestrator) if with_services else Services([])
         feed, desk = Feed(orchestrator, listen=orchestrator.listen), ClaimDesk(orchestrator)
-        app = create_app(
-            orchestrator, door=_door(settings, host), feed=feed, desk=desk, services=services, settings=settings
-        )
+        with collecting_later():
+            app = create_app(
+                orchestrator, door=_door(settings, host), feed=feed, desk=desk, services=services, settings=settings
+            )
         server = _Server(
             uvicorn.Config(
                 app,
@@ -79,6 +82,9 @@ def serve(
         )
         services.start()
         stack.callback(services.stop)
+        # What a server is made of stays. To look at it again would stop everything for 50 ms, whenever journals are taken in.
+        gc.collect()
+        gc.freeze()
         server.run(sockets=[listening])
 
 
