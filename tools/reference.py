@@ -49,9 +49,6 @@ MEANINGS = {
 }
 """What is true of a run in each state."""
 
-TO_COME = frozenset({"TriggerFailed"})
-"""States that nothing in this release brings a run into."""
-
 REASONS = {
     Reason.RETURNED: "its function returned",
     Reason.RAISED: "its function raised an exception",
@@ -86,8 +83,7 @@ def state_names() -> str:
     """The table of state names."""
     rows = ["| name | type | ends a run | a run in this state |", "| --- | --- | --- | --- |"]
     for name, row in STATES.items():
-        later = " (to come)" if name in TO_COME else ""
-        rows.append(f"| `{name}` | `{row.type}` | {'yes' if row.final else 'no'} | {MEANINGS[name]}{later} |")
+        rows.append(f"| `{name}` | `{row.type}` | {'yes' if row.final else 'no'} | {MEANINGS[name]} |")
     return "\n".join(rows)
 
 

@@ -32,7 +32,7 @@ def test_two_upstreams_decide_by_how_they_ended(first: str, second: str, when: W
         When.ONE_FAILED: Admission.RUN if "bad" in kinds else Admission.SKIP_RULE,
         When.ONE_SUCCESS: Admission.RUN
         if "good" in kinds
-        else Admission.NOT_READY
+        else Admission.TRIGGER_FAILED
         if "bad" in kinds
         else Admission.SKIP_UPSTREAM,
         When.ALL_SUCCESS: Admission.NOT_READY

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock import flow, task
-from penstock.core.errors import UnfinishedRun
+from penstock.core.errors import RunNotOver
 from penstock.core.states import StateType
 from penstock.engine.context import current_flow_run
 from penstock.futures import as_completed, wait
@@ -270,7 +270,7 @@ def test_a_coroutine_that_waits_with_a_limit_goes_on_after_it() -> None:
     @task
     async def impatient() -> str:
         future = slow.submit()
-        with pytest.raises(UnfinishedRun):
+        with pytest.raises(RunNotOver):
             await future.result_async(timeout=0.001)
         release.set()
         return await future

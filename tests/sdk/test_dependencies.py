@@ -213,7 +213,7 @@ def test_a_flow_whose_tasks_were_skipped_completes(history: History) -> None:
         ("one_failed", [fail, give], "Completed"),
         ("one_failed", [give], "Skipped"),
         ("one_success", [fail, give], "Completed"),
-        ("one_success", [fail, fail], "NotReady"),
+        ("one_success", [fail, fail], "TriggerFailed"),
         ("one_success", [skip, skip], "Skipped"),
         ("all_success", [give, give], "Completed"),
         ("all_success", [fail, give], "NotReady"),

@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from penstock import as_completed, flow, task, wait
-from penstock.core.errors import UnfinishedRun
 from penstock.core.states import StateType
 from penstock.futures import Future
 from penstock.task_runners import InlineTaskRunner, ThreadPoolTaskRunner
@@ -59,7 +58,7 @@ def test_result_gives_up_after_its_timeout_and_the_task_goes_on() -> None:
     @flow
     def impatient() -> int:
         future = waits.submit()
-        with pytest.raises(UnfinishedRun):
+        with pytest.raises(TimeoutError):
             future.result(timeout=0.001)
         assert not future.wait(timeout=0.001).done()
         gates.open(0)
@@ -137,7 +136,7 @@ def test_as_completed_and_wait_give_up_after_their_timeout() -> None:
         futures = waits.map(range(2))
         futures[0].wait()
         outcome = wait(futures, timeout=0.001)
-        with pytest.raises(UnfinishedRun):
+        with pytest.raises(TimeoutError):
             list(as_completed(futures, timeout=0.001))
         gates.open(1)
         return len(outcome.done), len(outcome.not_done)

@@ -21,6 +21,7 @@ class Admission(StrEnum):
 
     RUN = "run"
     NOT_READY = "not_ready"
+    TRIGGER_FAILED = "trigger_failed"
     SKIP_UPSTREAM = "skip_upstream"
     SKIP_RULE = "skip_rule"
 
@@ -80,7 +81,7 @@ def _rule_one_success(upstreams: Sequence[Upstream], failed: Sequence[Upstream],
         return RUN
     if failed:
         return Ruling(
-            Admission.NOT_READY,
+            Admission.TRIGGER_FAILED,
             f"None of {len(upstreams)} upstream runs succeeded; `{failed[0].name}` ended {failed[0].state_name}.",
         )
     return Ruling(Admission.SKIP_UPSTREAM, "Everything upstream was skipped.")

@@ -6,7 +6,7 @@ from threading import Lock, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeGuard, TypeVar
 
-from penstock.core.errors import UnfinishedRun
+from penstock.core.errors import RunNotOver, UnfinishedRun
 from penstock.core.states import StateType
 from penstock.engine.gates import LOOK_SECONDS, wait_for
 from penstock.engine.options import Kind
@@ -64,12 +64,12 @@ class Future(Generic[T]):
         return self
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
-        """Wait for the task run's value, or raise its error. Raises `UnfinishedRun` after `timeout` seconds."""
+        """Wait for the task run's value, or raise its error. Raises `RunNotOver`, a `TimeoutError`, after `timeout` seconds."""
         if self._state is None:
             _wait_for(self, timeout)
         state = self._state
         if state is None:
-            raise UnfinishedRun(f"Task run `{self.call.name}` has not ended within {timeout:g} seconds. It goes on.")
+            raise RunNotOver(f"Task run `{self.call.name}` has not ended within {timeout:g} seconds. It goes on.")
         return state.result(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]  # T, by the task's type
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
@@ -172,7 +172,7 @@ def wait(futures: Iterable[TaskFuture], timeout: float | None = None) -> DoneAnd
 def as_completed(
     futures: Sequence[TaskFuture] | Iterable[TaskFuture], timeout: float | None = None
 ) -> Iterator[TaskFuture]:
-    """Iterate over futures as they end. Raises `UnfinishedRun` once `timeout` seconds have passed with some left."""
+    """Iterate over futures as they end. Raises `RunNotOver`, a `TimeoutError`, once `timeout` seconds have passed with some left."""
     from queue import SimpleQueue  # lazy: few flows need it
 
     listed = list(dict.fromkeys(futures))
@@ -188,7 +188,7 @@ def as_completed(
         with _blocked():
             next_ended = _take(ended, end)
         if next_ended is None:
-            raise UnfinishedRun(
+            raise RunNotOver(
                 f"{len(listed) - seen} of {len(listed)} task runs have not ended within {timeout:g} seconds."
             )
         yield next_ended

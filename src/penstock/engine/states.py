@@ -79,7 +79,7 @@ class State:
             if self.type is StateType.PAUSED:
                 return RunPaused(f"{what} is {self.name} and has no result yet. Resume it first.")
             return UnfinishedRun(f"{what} is {self.name} and has no result yet. Wait for it first.")
-        if self.name == "NotReady":
+        if self.name in ("NotReady", "TriggerFailed"):
             return UpstreamFailed(text)
         kind = {StateType.CANCELLED: RunCancelled, StateType.CRASHED: RunCrashed}.get(self.type, RunFailed)
         return kind(text)

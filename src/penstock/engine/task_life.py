@@ -149,6 +149,8 @@ def admit(call: TaskCall) -> State | None:
 def _refusal(admission: Admission, message: str) -> State:
     if admission is Admission.NOT_READY:
         return State(StateType.PENDING, "NotReady", message, reason=Reason.UPSTREAM_FAILED)
+    if admission is Admission.TRIGGER_FAILED:
+        return State(StateType.FAILED, "TriggerFailed", message, reason=Reason.UPSTREAM_FAILED)
     reason = Reason.SKIPPED_BY_UPSTREAM if admission is Admission.SKIP_UPSTREAM else Reason.SKIPPED_BY_RULE
     return State(StateType.COMPLETED, "Skipped", message, reason=reason)
 
