@@ -8,7 +8,7 @@ from penstock.cli.commands import Group, json_option, yes_option
 from penstock.cli.listing import Extent, Listed, all_option, limit_option, say_if_cut
 from penstock.cli.session import Session, pass_session
 from penstock.cli.tables import Column
-from penstock.cli.text import as_iso, as_local_time
+from penstock.cli.text import as_count, as_iso, as_local_time
 from penstock.core.errors import NotFound
 from penstock.limits import (
     ConcurrencyLimit,
@@ -47,7 +47,7 @@ def concurrency_limit() -> None:
 def create(session: Session, name: str, slots: int, decay_per_second: float | None, overwrite: bool) -> None:
     """Make a limit of so many slots."""
     session.ask(SetConcurrencyLimit(name=name, slots=slots, decay_per_second=decay_per_second, overwrite=overwrite))
-    session.terminal.say(f"Limit `{name}` has {slots:,} slots.")
+    session.terminal.say(f"Limit `{name}` has {as_count(slots, 'slot')}.")
 
 
 @concurrency_limit.command("ls", examples=["penstock concurrency-limit ls", "penstock concurrency-limit ls --json"])

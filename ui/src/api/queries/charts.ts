@@ -1,4 +1,4 @@
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
 import type { FlowGrid, FlowSummary, Overview, Page, RunActivity, RunComparison, RunFilter, RunPoints } from "@/api/types";
@@ -56,6 +56,17 @@ export const overviewQuery = (windowSeconds: number) =>
   queryOptions({
     queryKey: [...keys.charts, "overview", windowSeconds],
     queryFn: ({ signal }) => ask<Overview>("GET", "/overview", { query: { window_seconds: windowSeconds }, signal }),
+    placeholderData: keepPreviousData,
+  });
+
+/** All flows by name with their last runs, page by page. */
+export const flowSummaryPagesQuery = (nameContains: string, since: Micros) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.flows, "summary-pages", nameContains, since],
+    queryFn: ({ signal, pageParam }) =>
+      ask<Page<FlowSummary>>("GET", "/flow-summaries", { query: { name_contains: nameContains || null, since, limit: FLOWS_SHOWN, cursor: pageParam }, signal }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.cursor ?? null,
     placeholderData: keepPreviousData,
   });
 

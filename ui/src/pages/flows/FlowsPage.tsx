@@ -1,8 +1,9 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useRef, useState } from "react";
-import { flowSummariesQuery } from "@/api/queries/charts";
+import { flowSummaryPagesQuery } from "@/api/queries/charts";
 import { RunBars } from "@/charts/RunBars";
+import { Button } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { PageHead } from "@/design/PageHead";
 import { Empty, Fault, SkeletonRows } from "@/design/Placeholder";
@@ -20,13 +21,13 @@ export function FlowsPage() {
   const { q = "" } = useSearch({ from: "/flows" });
   const navigate = useNavigate({ from: "/flows" });
   const [since] = useState(() => Math.floor(nowMicros() / DAY - DAYS) * DAY);
-  const flows = useQuery(flowSummariesQuery(q, since));
-  const found = flows.data?.items ?? [];
+  const flows = useInfiniteQuery(flowSummaryPagesQuery(q, since));
+  const found = flows.data?.pages.flatMap((page) => page.items) ?? [];
   const body = useRef<HTMLTableSectionElement>(null);
   useRowKeys(body);
   return (
     <>
-      <PageHead title="Flows" aside={<><span className="text-muted">{flows.data && plural(found.length, "flow")}</span><SearchBox label="Search flows" value={q} onChange={(text) => void navigate({ search: { q: text }, replace: true })} /></>} />
+      <PageHead title="Flows" aside={<><span className="text-muted">{flows.data && `${plural(found.length, "flow")}${flows.hasNextPage ? " and more" : ""}`}</span><SearchBox label="Search flows" value={q} onChange={(text) => void navigate({ search: { q: text }, replace: true })} /></>} />
       <Card flush>
         {flows.isError ? <Fault error={flows.error} retry={() => void flows.refetch()} />
           : flows.isPending ? <SkeletonRows rows={10} />
@@ -54,7 +55,7 @@ export function FlowsPage() {
                   ))}
                 </tbody>
               </table>
-              {flows.data.cursor && <p className="px-3.5 py-3 text-muted">There are more: search to narrow them down.</p>}
+              {flows.hasNextPage && <p className="border-t border-line px-3.5 py-2"><Button disabled={flows.isFetchingNextPage} onClick={() => void flows.fetchNextPage()}>Show more</Button></p>}
             </div>
           )}
       </Card>
