@@ -221,7 +221,7 @@ class EndClaim(Request[FlowRun]):
     """What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
 
     `state` is where the run goes if it has not ended by itself: Failed (the code cannot be loaded), Crashed (the process died:
-    then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains).
+    then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains). Raises `NotFound`.
     """
 
     flow_run_id: RunId

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, NewType
 
 from pydantic import ValidationError
@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.core.errors import PenstockError
 from penstock.ports import Orchestrator, Principal
+from penstock.server.journals import BATCHES_AT_ONCE
 from penstock.server.models import body_model
 from penstock.server.principals import principal_of
-from penstock.server.routes import SPECIAL, answer, verbs
+from penstock.server.routes import READING, SPECIAL, WRITES_AT_ONCE, answer, verbs
 from penstock.wire import ROUTES, Route, answer_type, decoder, dump, encode_error, field_types, status_of
 
-THREADS = 40
+READS_AT_ONCE = 40
 ID = re.compile(r"/[0-9a-f]{32}(?=/|$)")
 
 Handle = Callable[[str, bytes, Principal], Response]
@@ -40,7 +41,9 @@ class Plain:
 
     path: str
     handle: Handle
-    takes_json: bool = False
+    threads: ThreadPoolExecutor
+    """It waits for one of them, in the order in which requests come."""
+    takes_json: bool
 
 
 class Lane:
@@ -48,7 +51,6 @@ class Lane:
 
     def __init__(self, app: ASGIApp, table: Mapping[tuple[str, str], Plain]):
         self._app, self._table = app, table
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="penstock-lane")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         plain, identifier = self._find(scope)
@@ -60,7 +62,7 @@ class Lane:
             body = await _read(receive, messages)
             principal = principal_of(HTTPConnection(scope))
             loop = asyncio.get_running_loop()
-            response = await loop.run_in_executor(self._threads, plain.handle, identifier, body, principal)
+            response = await loop.run_in_executor(plain.threads, plain.handle, identifier, body, principal)
         except NotPlain:
             messages.reverse()
 
@@ -86,19 +88,36 @@ class Lane:
 def make_table(
     orchestrator: Orchestrator, others: Mapping[str, Handle], fault: Callable[[BaseException], Response]
 ) -> Mapping[tuple[str, str], Plain]:
-    """The table of the verbs that are plain, and of `others` by the verb's name; `fault` answers what nobody expects."""
+    """The table of the verbs that are plain, and of `others`, which take in batches, by the verb's name; `fault` answers what nobody expects."""
     table = {}
+    reads, writes, batches = (
+        ThreadPoolExecutor(threads, thread_name_prefix="penstock-lane")
+        for threads in (READS_AT_ONCE, WRITES_AT_ONCE, BATCHES_AT_ONCE)
+    )
     for verb in verbs():
         route, types = ROUTES[verb.__name__], field_types(verb)
         ids = all(isinstance(types[name], NewType) for name in route.path_fields)
         handle = others.get(verb.__name__)
         if handle is None and verb.__name__ not in SPECIAL:
             handle = _make_handle(orchestrator, verb, route)
-        if handle is not None and ids and len(route.path_fields) <= 1:
+        if (
+            handle is not None
+            and ids
+            and len(route.path_fields) <= 1
+            and (route.has_body or not _asks_in_query(verb, route))
+        ):
             path = re.sub(r"\{\w+\}", "{}", f"/api{route.path}")
-            takes_json = route.has_body and verb.__name__ not in others
-            table[route.method, path] = Plain(route.path, _guarded(handle, fault), takes_json)
+            is_other = verb.__name__ in others
+            threads = batches if is_other else reads if verb.__name__.startswith(READING) else writes
+            takes_json = route.has_body and not is_other
+            table[route.method, path] = Plain(route.path, _guarded(handle, fault), threads, takes_json)
     return table
+
+
+def _asks_in_query(verb: type[Any], route: Route) -> bool:
+    """Whether a verb without a body has fields that must be said."""
+    needed = (f.name for f in fields(verb) if f.default is MISSING and f.default_factory is MISSING)
+    return any(name not in route.path_fields for name in needed)
 
 
 def _make_handle(orchestrator: Orchestrator, verb: type[Any], route: Route) -> Handle:
