@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,11 +18,12 @@ PAGES = ("/", "/docs", "/api/overview", "/api/flow-summaries", "/api/openapi.jso
 
 def measure(*, quick: bool) -> Iterator[Measurement]:
     takes = 1 if quick else TAKES
-    yield Measurement("to the first answer, fresh home", median_of(takes, on_fresh_home), "s", BUDGET_SECONDS)
+    computed: list[float] = []
+    for name, take in (("fresh home", on_fresh_home), ("used home", on_used_home)):
+        seconds = median_of(takes, partial(take, computed))
+        note = f"{computed[-1]:.2f} s of processor time"
+        yield Measurement(f"to the first answer, {name}", seconds, "s", BUDGET_SECONDS, note)
     with throw_away_home() as home:
-        run_program("one_task", home=home)
-        seconds = median_of(takes, lambda: seconds_to_answer(home))
-        yield Measurement("to the first answer, used home", seconds, "s", BUDGET_SECONDS)
         with started(home) as served:
             time.sleep(IDLE_SECONDS)
             yield Measurement("memory, idle since the start", served.megabytes(), "MB", BUDGET_MEGABYTES)
@@ -29,16 +31,25 @@ def measure(*, quick: bool) -> Iterator[Measurement]:
             yield Measurement("memory, idle after some use", served.megabytes(), "MB", BUDGET_MEGABYTES)
 
 
-def on_fresh_home() -> float:
+def on_fresh_home(computed: list[float]) -> float:
     with throw_away_home() as home:
-        return seconds_to_answer(home)
+        return seconds_to_answer(home, computed)
 
 
-def seconds_to_answer(home: Path) -> float:
+def on_used_home(computed: list[float]) -> float:
+    with throw_away_home() as home:
+        run_program("one_task", home=home)
+        return seconds_to_answer(home, computed)
+
+
+def seconds_to_answer(home: Path, computed: list[float]) -> float:
+    """From the command to the answer; `computed` gets what the server computed until then."""
     begin = time.perf_counter()
     with started(home) as served:
         urlopen(f"{served.api_url}/ready").read()
-        return time.perf_counter() - begin
+        seconds = time.perf_counter() - begin
+        computed.append(served.cpu_seconds())
+        return seconds
 
 
 def look_around(served: Server) -> None:

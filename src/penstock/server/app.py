@@ -166,7 +166,12 @@ def _about(orchestrator: Orchestrator, door: Door) -> APIRouter:
     async def health() -> Health:
         return Health(status="ok", pid=os.getpid())
 
-    @router.get("/ready", summary="Can it answer?", operation_id="GetReady", responses=refused)
+    # One route is given the model itself, so that the document has it.
+    by_model: dict[int | str, dict[str, Any]] = {
+        status: {**said, "model": ErrorAnswer} for status, said in refused.items()
+    }
+
+    @router.get("/ready", summary="Can it answer?", operation_id="GetReady", responses=by_model)
     def ready() -> Ready:
         return Ready(status="ok", database=orchestrator.ask(DescribeStore(counted=False)).dialect)
 

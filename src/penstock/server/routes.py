@@ -41,6 +41,8 @@ BUNDLES = (ports, reports, limits, blockverbs, notifications, scheduling, work)
 
 ALWAYS = (401, 403, 413, 422, 426, 503)
 """Statuses that any route may answer with."""
+ERROR_ANSWER: Mapping[str, str] = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
+"""What FastAPI says where it is given the model. It would make a checker of each, and of 900 that takes 0.2 s."""
 MEANINGS: Mapping[int, str] = {
     400: "Something else went wrong; the message says what.",
     401: "The API key is missing or wrong.",
@@ -104,7 +106,10 @@ def describe_errors(doc: str) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route: those of every route, and those that the verb's docstring names."""
     named = {getattr(errors, name) for name in re.findall(r"`(\w+)`", doc) if hasattr(errors, name)}
     statuses = {next(STATUSES[above] for above in error.__mro__ if above in STATUSES) for error in named}
-    return {status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in sorted({*ALWAYS, *statuses})}
+    return {
+        status: {"description": MEANINGS[status], "content": {"application/json": {"schema": dict(ERROR_ANSWER)}}}
+        for status in sorted({*ALWAYS, *statuses})
+    }
 
 
 def answer(value: Any, hint: Any, *, status: int = 200) -> Response:
