@@ -3,10 +3,9 @@
 Contexts travel with `contextvars`, so that threads of a run and coroutines each see their own.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.core.errors import NotInRun
 from penstock.core.records import Record
@@ -14,21 +13,26 @@ from penstock.core.records import Record
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext, TaskRunContext
 
+R = TypeVar("R")
+
 current_flow_run: ContextVar["FlowRunContext | None"] = ContextVar("penstock_flow_run", default=None)
 current_task_run: ContextVar["TaskRunContext | None"] = ContextVar("penstock_task_run", default=None)
 current_transaction: ContextVar[Any] = ContextVar("penstock_transaction", default=None)
 current_tags: ContextVar[frozenset[str]] = ContextVar("penstock_tags", default=frozenset())
 
 
-@contextmanager
-def within(run: "FlowRunContext", call: "TaskRunContext | None" = None) -> Iterator[None]:
-    """Let a user's function that belongs to a run, but is not its body, know where it is."""
-    tokens = current_flow_run.set(run), current_task_run.set(call)
-    try:
-        yield
-    finally:
-        current_flow_run.reset(tokens[0])
-        current_task_run.reset(tokens[1])
+def call_inside(run: "FlowRunContext", call: "TaskRunContext | None", function: Callable[[], R]) -> R:
+    """Call what belongs to a run, but is not its body, so that it knows where it is.
+
+    The context is a copy, which is left in one step, wherever the function is struck.
+    """
+
+    def enter() -> R:
+        current_flow_run.set(run)
+        current_task_run.set(call)
+        return function()
+
+    return copy_context().run(enter)
 
 
 class Place:
@@ -83,11 +87,11 @@ def get_place(what: str) -> Place:
 
 __all__ = [
     "Place",
+    "call_inside",
     "current_flow_run",
     "current_tags",
     "current_task_run",
     "current_transaction",
     "find_place",
     "get_place",
-    "within",
 ]

@@ -21,7 +21,7 @@ from penstock.core.retries import RetryPolicy
 from penstock.core.states import Reason, RunState, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.calls import subflow_id
-from penstock.engine.context import within
+from penstock.engine.context import call_inside
 from penstock.engine.flow_attempts import attempt_flow, is_cancellation, state_after
 from penstock.engine.futures import is_future
 from penstock.engine.hooks import call_hooks
@@ -174,8 +174,8 @@ def _prepare(launch: Launch, run: FlowRunContext, named: Mapping[str, Any]) -> S
     run.parameters = dict(named)
     try:
         run.parameters = launch.validate(named)
-        with within(run):
-            run.name = launch.rename(run.parameters) or run.name
+        if run.flow.flow_run_name is not None:
+            run.name = call_inside(run, None, lambda: launch.rename(run.parameters)) or run.name
     except Exception as error:  # ours, or that of a user's validator
         reason = Reason.PARAMETERS_INVALID if isinstance(error, ParameterInvalid) else Reason.RAISED
         text = str(error) if isinstance(error, PenstockError) else describe_error(error)

@@ -5,7 +5,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from penstock.engine.context import within
+from penstock.engine.context import current_flow_run, current_task_run
 from penstock.engine.logs import ERROR, emit
 from penstock.engine.states import State
 
@@ -18,14 +18,17 @@ def call_hooks(
 ) -> None:
     """Call `hook(subject, run, state)` for each. One that raises is logged and changes nothing."""
     for hook in hooks:
+        tokens = current_flow_run.set(run), current_task_run.set(call)
         try:
-            with within(run, call):
-                outcome = hook(subject, run if call is None else call, state)
-                if isinstance(outcome, Coroutine):
-                    _finish(outcome)
+            outcome = hook(subject, run if call is None else call, state)
+            if isinstance(outcome, Coroutine):
+                _finish(outcome)
         except Exception as error:
             name = getattr(hook, "__name__", hook)
             emit(run, call, ERROR, f"The hook `{name}` raised {type(error).__name__}: {error}.")
+        finally:
+            current_flow_run.reset(tokens[0])
+            current_task_run.reset(tokens[1])
 
 
 def _finish(coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -15,7 +15,7 @@ from penstock.core.states import FINAL_TYPES, Reason, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.bindings import bind_arguments, format_name
 from penstock.engine.caching import cache_key_of
-from penstock.engine.context import current_transaction, within
+from penstock.engine.context import call_inside, current_transaction
 from penstock.engine.futures import is_future
 from penstock.engine.hooks import call_hooks
 from penstock.engine.inputs import dependencies_of, ids_of, is_plain, resolve, upstreams_of
@@ -165,12 +165,12 @@ def prepare(call: TaskCall, args: Sequence[Any], kwargs: dict[str, Any]) -> Prog
     if task.task_run_name is None and not is_cached:
         return None, None
     try:
-        with within(call.run, call):
-            inputs = inputs_of(call, args, kwargs)
-            if task.task_run_name is not None:
-                call.given_name = format_name(task.task_run_name, inputs, what=f"task_run_name of `{task.name}`")
-            if is_cached:
-                key = cache_key_of(call, inputs)
+        inputs, name = inputs_of(call, args, kwargs), task.task_run_name
+        if name is not None:
+            what = f"task_run_name of `{task.name}`"
+            call.given_name = call_inside(call.run, call, lambda: format_name(name, inputs, what=what))
+        if is_cached:
+            key = call_inside(call.run, call, lambda: cache_key_of(call, inputs))
         return (None if key is None else (yield from find_cached(call, key))), key
     except JournalError:
         raise
