@@ -238,6 +238,6 @@ def test_a_cancelled_run_calls_its_hooks_and_gives_its_state(cancel: Any) -> Non
         cancel()
         time.sleep(60)
 
-    state = body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    state = body(return_state=True)
 
     assert ("Cancelled", ["Cancelled"]) == (state.name, called)

@@ -52,7 +52,7 @@ def test_completed_calls_return_what_is_recorded(history: History) -> None:
         fails_first()
         return made
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     pandas.testing.assert_frame_equal(frame, resume(body, history))
 
     assert ["one", "two"] == counter.ran
@@ -69,7 +69,7 @@ def test_parameters_and_name_are_those_of_the_run(history: History) -> None:
         seen.append((n, text, flow_run.name))
         fails_first()
 
-    body(3, return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(3, return_state=True)
     resume(body, history)
 
     assert [(3, "x", "run-3")] * 2 == seen
@@ -84,7 +84,7 @@ def test_failed_calls_run_again(history: History) -> None:
         good()
         bad()
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     resume(body, history)
 
     assert ["good", "bad", "bad"] == counter.ran
@@ -102,7 +102,7 @@ def test_mapped_and_submitted_calls_are_remembered_whatever_their_order(history:
         fails_first()
         return values
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
 
     assert [30, 20, 10, 30] == resume(body, history)
     assert 4 == len(counter.ran)
@@ -118,7 +118,7 @@ def test_what_depends_on_futures_is_remembered_by_its_producers(history: History
         fails_first()
         return value
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
 
     assert "used" == resume(body, history)
     assert ["make", "use"] == counter.ran
@@ -144,7 +144,7 @@ def test_skipped_calls_stay_skipped(history: History) -> None:
         fails_first()
         return name
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     assert "Skipped" == resume(body, history)
     assert ["skips"] == counter.ran
 
@@ -167,7 +167,7 @@ def test_subflows_are_remembered_whole_or_go_on_from_where_they_stopped(history:
     def body() -> tuple[int, int]:
         return whole(), half()
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
 
     assert (1, 5) == resume(body, history)
     assert 3 == len(counter.ran)
@@ -190,7 +190,7 @@ def test_a_subflow_with_storage_of_its_own_is_remembered(history: History, tmp_p
         fails_first()
         return size
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     assert (100_000, [1]) == (resume(body, history), ran)
 
 
@@ -204,11 +204,11 @@ def test_a_run_is_resumed_by_its_name_or_id(history: History) -> None:
             raise ValueError
         return len(tries)
 
-    load("April", return_state=True)  # type: ignore[call-arg]  # every call takes it
+    load("April", return_state=True)
     assert 2 == load.resume("load of April")
     for _ in range(2):
         tries.clear()
-        load("May", return_state=True)  # type: ignore[call-arg]  # every call takes it
+        load("May", return_state=True)
     assert 2 == load.resume(as_uuid_text(history.flow_run().id))
     with pytest.raises(Ambiguous):
         load.resume("load of May")
@@ -230,7 +230,7 @@ def test_async_flows_are_resumed(history: History) -> None:
         fails_first()
         return total
 
-    asyncio.run(body(return_state=True))  # type: ignore[call-arg]  # every call takes it
+    asyncio.run(body(return_state=True))
 
     assert 3 == asyncio.run(body.resume(history.flow_run().id))
     assert [1, 2] == sorted(ran)
@@ -248,7 +248,7 @@ def test_a_run_is_resumed_as_often_as_it_takes(history: History) -> None:
             raise ValueError
         return flow_run.epoch
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     for _ in range(2):
         resume(body, history, return_state=True)
 
@@ -270,7 +270,7 @@ def test_a_missing_or_damaged_result_is_detected_and_the_call_runs_again(damage:
         fails_first()
         return size
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     root: Path = wiring.result_store().root / "runs" / history.flow_run().id  # type: ignore[attr-defined]  # a folder
     if damage == "missing":
         shutil.rmtree(root)
@@ -296,7 +296,7 @@ def test_a_call_whose_result_was_not_kept_runs_again(history: History) -> None:
         unkeepable()
         fails_first()
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
     resume(body, history)
 
     assert ["unkept", "unkeepable"] * 2 == counter.ran
@@ -323,7 +323,7 @@ def test_a_run_of_another_flow_or_no_run_is_not_resumed(history: History) -> Non
     @flow
     def other() -> None: ...
 
-    body(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(return_state=True)
 
     with pytest.raises(RunNotResumable, match="body"):
         resume(other, history)

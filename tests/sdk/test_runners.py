@@ -172,7 +172,7 @@ def test_what_cannot_travel_fails_the_task_run_and_names_it(history: History) ->
     def body() -> None:
         add.submit(threading.Lock())
 
-    assert body(return_state=True).is_failed()  # type: ignore[call-arg]  # every call takes it
+    assert body(return_state=True).is_failed()
     assert "Failed" == history.task_run("add").state.name
     assert "add-0" in str(history.task_run("add").state.message)
 

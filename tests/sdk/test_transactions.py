@@ -218,7 +218,7 @@ def test_hooks_may_be_given_with_the_task() -> None:
                 raise ValueError
 
     body(fails=False)
-    body(fails=True, return_state=True)  # type: ignore[call-arg]  # every call takes it
+    body(fails=True, return_state=True)
     assert ["run", "commit", "run", "rollback"] == events
 
 

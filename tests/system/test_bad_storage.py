@@ -159,7 +159,7 @@ def test_results_that_find_no_room_fail_the_task(world: World, small_disk: Small
     def keeping() -> None:
         large()
 
-    state = keeping(return_state=True)  # type: ignore[call-arg]  # every call takes it
+    state = keeping(return_state=True)
 
     assert state.is_failed()
     assert str(small_disk.path) in str(world.history.task_run("large").state.message)

@@ -64,7 +64,7 @@ def _run() -> int:
 
     watched = taxi_demo.with_options(on_running=[note_run])
     with serving(SAMPLE) as source, Live(console=err, get_renderable=view.draw, refresh_per_second=8):
-        state: Any = watched(source, return_state=True)  # type: ignore[call-arg]  # every flow takes it
+        state = watched(source, return_state=True)
     if state.is_completed():
         _show(state.result(), view.run_id)
         return OK

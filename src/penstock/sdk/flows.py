@@ -1,6 +1,6 @@
 """`@flow`: an ordinary function whose runs are recorded, validated, retried and can be resumed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import update_wrapper
 from types import MethodType
@@ -31,9 +31,11 @@ from penstock.sdk.travel import reduce
 
 if TYPE_CHECKING:
     from penstock.deployments.deployment import Deployment
+    from penstock.engine.states import State
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 RESERVED = ("return_state", "wait_for")
 
@@ -69,7 +71,23 @@ class Flow(Generic[P, R]):
         """The flow's version, as declared."""
         return self.options.version
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    # A keyword beside those of the function can only be typed by giving up the types of the others.
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    def __call__(
+        self: "Flow[P, Coroutine[Any, Any, T]]", *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> "Coroutine[Any, Any, State]": ...
+
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> "State": ...
+
+    @overload
+    def __call__(self, *args: Any, wait_for: Sequence[Any], **kwargs: Any) -> R: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the flow here and return what it returns; with `return_state=True` its final state.
 
         Raises what the function raises, `ParameterInvalid` for values that do not fit the signature, `RunFailed` if
@@ -79,7 +97,7 @@ class Flow(Generic[P, R]):
         wait_for: Any = kwargs.pop("wait_for", None)
         try:
             named = bind_arguments(self.fn, args, kwargs)
-            return _launching().run_flow(self, named, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # R
+            return _launching().run_flow(self, named, wait_for=wait_for, return_state=return_state)
         except Exception as error:
             from penstock.engine.tracebacks import trim  # lazy: when something failed
 

@@ -1,6 +1,6 @@
 """`@task`: an ordinary function whose calls are recorded, retried, cached and observed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
 from functools import partial, update_wrapper
@@ -31,9 +31,11 @@ from penstock.sdk.travel import reduce
 
 if TYPE_CHECKING:
     from penstock.engine.futures import Future, FutureList
+    from penstock.engine.states import State
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 RESERVED = ("return_state", "wait_for")
 
@@ -70,7 +72,23 @@ class Task(Generic[P, R]):
         """The task's own tags."""
         return self.options.tags
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    # A keyword beside those of the function can only be typed by giving up the types of the others.
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    def __call__(
+        self: "Task[P, Coroutine[Any, Any, T]]", *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> "Coroutine[Any, Any, State]": ...
+
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> "State": ...
+
+    @overload
+    def __call__(self, *args: Any, wait_for: Sequence[Any], **kwargs: Any) -> R: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task here and return what it returns; with `return_state=True` its final state.
 
         `wait_for=[...]` names futures or states that must have ended well first. Raises what the function raises.
@@ -78,17 +96,45 @@ class Task(Generic[P, R]):
         run = current_flow_run.get()
         try:
             if run is None:
-                return _calls().call_alone(self, args, kwargs)  # type: ignore[no-any-return]  # R
-            return run.services.calls.call_task(run, self, args, kwargs)  # type: ignore[no-any-return]  # R
+                return _calls().call_alone(self, args, kwargs)
+            return run.services.calls.call_task(run, self, args, kwargs)
         except Exception as error:
             from penstock.engine.tracebacks import trim  # lazy: when something failed
 
             trim(error)
             raise
 
+    @overload
+    def submit(
+        self: "Task[P, Coroutine[Any, Any, T]]",
+        *args: Any,
+        wait_for: Sequence[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
+    ) -> "Future[T]": ...
+
+    @overload
+    def submit(
+        self: "Task[P, Iterator[T]]",
+        *args: Any,
+        wait_for: Sequence[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
+    ) -> "Future[list[T]]": ...
+
+    @overload
+    def submit(
+        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+    ) -> "Future[R]": ...
+
+    @overload
+    def submit(
+        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: Literal[True], **kwargs: Any
+    ) -> "State": ...
+
     def submit(
         self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any
-    ) -> "Future[R]":
+    ) -> Any:
         """Begin the task in the flow's task runner and return a future at once.
 
         Futures among the arguments are dependencies: the task begins when they have ended, and gets their values.
@@ -96,11 +142,37 @@ class Task(Generic[P, R]):
         run = current_flow_run.get()
         if run is None:
             raise _not_in_flow(self, "submit")
-        return run.services.calls.submit_task(run, self, args, kwargs, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # Future[R]
+        return run.services.calls.submit_task(run, self, args, kwargs, wait_for=wait_for, return_state=return_state)
 
+    @overload
     def map(
-        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any
-    ) -> "FutureList[R]":
+        self: "Task[P, Coroutine[Any, Any, T]]",
+        *args: Any,
+        wait_for: Sequence[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
+    ) -> "FutureList[T]": ...
+
+    @overload
+    def map(
+        self: "Task[P, Iterator[T]]",
+        *args: Any,
+        wait_for: Sequence[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
+    ) -> "FutureList[list[T]]": ...
+
+    @overload
+    def map(
+        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+    ) -> "FutureList[R]": ...
+
+    @overload
+    def map(
+        self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: Literal[True], **kwargs: Any
+    ) -> "list[State]": ...
+
+    def map(self, *args: Any, wait_for: Sequence[Any] | None = None, return_state: bool = False, **kwargs: Any) -> Any:
         """Submit one call for each item of the iterables given, and return the futures in order.
 
         All iterables must be of one length; `unmapped(value)` gives every call the whole value, and so does any value
@@ -110,13 +182,19 @@ class Task(Generic[P, R]):
         run = current_flow_run.get()
         if run is None:
             raise _not_in_flow(self, "map")
-        return run.services.calls.map_task(run, self, args, kwargs, wait_for=wait_for, return_state=return_state)  # type: ignore[no-any-return]  # FutureList[R]
+        return run.services.calls.map_task(run, self, args, kwargs, wait_for=wait_for, return_state=return_state)
 
     def with_options(self, **options: Any) -> "Task[P, R]":
         """A copy of the task with other options, named as those of `@task`."""
         return Task(_with_options(self.options, options))
 
     # Decorated methods: the task knows its instance.
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> "Task[P, R]": ...
+
+    @overload
+    def __get__(self, instance: Any, owner: type | None = None) -> Any: ...
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
@@ -166,11 +244,11 @@ class BoundTask:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._task(self._instance, *args, **kwargs)
 
-    def submit(self, *args: Any, **kwargs: Any) -> "Future[Any]":
+    def submit(self, *args: Any, **kwargs: Any) -> Any:  # what `Task.submit` returns
         """As `Task.submit`."""
         return self._task.submit(self._instance, *args, **kwargs)
 
-    def map(self, *args: Any, **kwargs: Any) -> "FutureList[Any]":
+    def map(self, *args: Any, **kwargs: Any) -> Any:  # what `Task.map` returns
         """As `Task.map`."""
         return self._task.map(unmapped(self._instance), *args, **kwargs)
 
