@@ -2,4 +2,7 @@
 
 from penstock.sdk.transactions import CommitMode, Transaction, get_transaction, transaction
 
-__all__ = ["CommitMode", "Transaction", "get_transaction", "transaction"]
+atransaction = transaction
+"""Prefect's name for what stands in `async with`."""
+
+__all__ = ["CommitMode", "Transaction", "atransaction", "get_transaction", "transaction"]

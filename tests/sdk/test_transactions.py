@@ -1,5 +1,6 @@
 """Transactions: steps that are committed or rolled back together, and that a key makes happen once."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -46,6 +47,32 @@ def test_hooks_of_all_steps_run_when_the_block_commits() -> None:
 
     assert body() is True
     assert ["run one", "run two", "commit one", "commit two"] == log.events
+
+
+def test_a_coroutine_has_transactions_too() -> None:
+    log = Log()
+    one = log.step("one")
+
+    @task
+    async def later() -> None:
+        log.events.append("run later")
+
+    @flow
+    async def body(good: bool) -> None:
+        async with transaction():
+            async with transaction() as inner:
+                one()
+            await later()
+            if not good:
+                raise ValueError
+            assert not inner.is_committed()
+        assert inner.is_committed()
+
+    asyncio.run(body(True))
+    assert ["run one", "run later", "commit one"] == log.events
+    with pytest.raises(ValueError):
+        asyncio.run(body(False))
+    assert ["run one", "run later", "rollback one"] == log.events[3:]
 
 
 def test_an_error_rolls_back_last_step_first_and_goes_on_its_way(history: History) -> None:

@@ -184,15 +184,31 @@ class Transaction:
             self.state = "committed"
 
 
-@contextmanager
-def transaction(
-    key: str | None = None, *, commit_mode: CommitMode | str | None = None, overwrite: bool = False
-) -> Iterator[Transaction]:
-    """Steps that are committed or rolled back together. An error inside the block rolls back and is raised on.
+class transaction:
+    """Steps that are committed or rolled back together, in a `with` or `async with` block.
 
-    With a `key`, `txn.stage(value)` makes `value` what the key leads to once the block commits: the next block with
-    that key finds `txn.is_committed()` and `txn.read()`.
+    An error inside the block rolls back and is raised on. With a `key`, `txn.stage(value)` makes `value` what the key leads to
+    once the block commits: the next block with that key finds `txn.is_committed()` and `txn.read()`.
     """
+
+    def __init__(self, key: str | None = None, *, commit_mode: CommitMode | str | None = None, overwrite: bool = False):
+        self._block = _block(key, commit_mode, overwrite)
+
+    def __enter__(self) -> Transaction:
+        return self._block.__enter__()
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._block.__exit__(*error)
+
+    async def __aenter__(self) -> Transaction:
+        return self.__enter__()
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return self.__exit__(*error)
+
+
+@contextmanager
+def _block(key: str | None, commit_mode: CommitMode | str | None, overwrite: bool) -> Iterator[Transaction]:
     run = current_flow_run.get()
     if run is None:
         raise NotInRun("transaction() works inside a flow or task run only.")
