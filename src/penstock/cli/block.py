@@ -220,7 +220,8 @@ def list_types(session: Session, limit: int, everything: bool, as_json: bool) ->
         session.terminal.table(
             [Column("Type", give=True), Column("Name", give=True), Column("Description", give=True)],
             ((item.slug, item.name, item.description or "") for item in listed),
-            empty="No types of blocks are registered. `penstock block register -m MODULE` does.",
+            empty="No types of blocks are registered. Saving a block registers its type, Penstock's own too (`penstock block create "
+            "secret NAME`); `penstock block register -m MODULE` registers those of a module.",
         )
     say_if_cut(session, listed)
 
