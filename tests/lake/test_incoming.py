@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from penstock.lake import DataRefused, Dataset
+from penstock.lake import DataRefused, Dataset, LakeError
 
 ROWS = [{"x": 1, "s": "a"}, {"x": 2, "s": None}]
 TABLE = pa.Table.from_pylist(ROWS)
@@ -145,6 +145,11 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_written(dataset: Data
     with pytest.raises(DataRefused):
         dataset.write(data)
     assert not Path(dataset.location).exists()
+
+
+def test_an_address_of_no_known_store_is_refused_by_name() -> None:
+    with pytest.raises(LakeError, match="ftp://"):
+        Dataset("x", "ftp://host/x").write(ROWS)
 
 
 def test_a_refusal_names_the_column_and_quotes_no_value(dataset: Dataset) -> None:

@@ -162,6 +162,11 @@ def answered(status: str, code: str, message: str) -> str:
             "error sending request",
             "no credentials for s3://b/rides",
         ),
+        (
+            "Kernel error -> Generic HdfsObjectStore error IO error occurred while communicating with HDFS failed to lookup address "
+            "information Name or service not known.",
+            "s3://b/rides cannot be reached",
+        ),
     ],
 )
 def test_what_a_store_refuses_is_no_damage(text: str, said: str) -> None:

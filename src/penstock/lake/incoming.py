@@ -149,6 +149,10 @@ def _as_table(data: Any, target: str) -> pa.Table:
             (arg for arg in error.args if str(arg).startswith(_NAMES_COLUMN)), "a column holds values of several types"
         )
         raise DataRefused(target, f"the data does not fit Arrow's types: {column}.") from None
+    if isinstance(data, list) and not data:
+        raise DataRefused(
+            target, "an empty list says nothing of columns. Give an empty Arrow table or frame, which does."
+        )
     if table is None:
         kind = f"{type(data).__module__}.{type(data).__qualname__}"
         raise DataRefused(target, f"{kind} is not accepted. Give {ACCEPTED}.")

@@ -24,7 +24,11 @@ _QUOTES = "Preview of invalid data"
 _BACKTRACE = "   0:"
 _FULL = ("No space left", "quota exceeded")
 _REFUSED = ("ermission", "Read-only", "not permitted", "AccessDenied", "Forbidden", "Unauthorized")
-_UNREACHABLE = ("error sending request", "timed out", "onnection", "dns error", "Could not create local directory")
+_UNREACHABLE = (
+    "error sending request", "timed out", "onnection", "dns error", "failed to lookup address", "error occurred while communicating",
+    "Could not create local directory",
+)  # fmt: skip
+_UNKNOWN = re.compile(r"Unknown scheme: (\w+)")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "bucket does not exist", "container does not exist")
 _NO_CREDENTIALS = "169.254.169.254"
 """Where object stores look for a machine's own credentials when nobody gave any."""
@@ -93,6 +97,10 @@ def translate(error: Exception, where: str) -> Exception:
         return LakeUnavailable(f"The disk or quota is full: {where} was not changed. Make room and run again.")
     if any(word in text for word in _NO_BUCKET):
         return LakeUnavailable(f"There is no bucket or container of that name: {where}. Make it, or mend the address.")
+    if unknown := _UNKNOWN.search(text):
+        return LakeError(
+            f"{where}: the lake knows no {unknown[1]}://. Give a folder, or s3://, gs://, az:// or hdfs://."
+        )
     text = _ANSWER.sub(lambda found: found["said"], text)
     if _NO_CREDENTIALS in text:
         return LakeUnavailable(f"There are no credentials for {where}: set those of the store in the environment.")
