@@ -10,6 +10,7 @@ import time
 
 from task_records import batches_of, begin_run
 
+from penstock.engine.journal import JournalOptions
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.settings import load_settings
 from penstock.store import open_store
@@ -18,7 +19,7 @@ from penstock.store import open_store
 def main() -> None:
     count, each, company = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     orchestrator = LocalOrchestrator(open_store(load_settings().effective_database_url))
-    batches = batches_of(begin_run(orchestrator), count, each)
+    batches = batches_of(begin_run(orchestrator), count, each, size=JournalOptions().batch_records)
     spinner = Spinner()
     if company == "busy":
         spinner.start()

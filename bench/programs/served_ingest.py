@@ -13,6 +13,7 @@ from task_records import batches_of, begin_run
 
 from penstock.orchestrator.remote import RemoteOrchestrator
 from penstock.ports import Ingest
+from penstock.sdk.wiring import SENT_RECORDS_MAX
 
 writers, count = int(sys.argv[1]), int(sys.argv[2])
 remote = RemoteOrchestrator(os.environ["PENSTOCK_API_URL"])
@@ -24,7 +25,7 @@ def send(batches: list[Ingest]) -> None:
 
 
 if __name__ == "__main__":
-    journals = [batches_of(begin_run(remote), count, 1) for _ in range(writers)]
+    journals = [batches_of(begin_run(remote), count, 1, size=SENT_RECORDS_MAX) for _ in range(writers)]
     begun = time.time()
     with ThreadPoolExecutor(writers) as threads:
         list(threads.map(send, journals))

@@ -7,7 +7,6 @@ from penstock.core.ids import RunId, WriterId, call_id, definition_id, time_orde
 from penstock.core.records import Record, TaskDefined, TaskSeen
 from penstock.ports import BeginFlowRun, Ingest, Orchestrator, WriterHello
 
-BATCH_RECORDS = 2_000
 NOW = time.time_ns() // 1_000
 TASK = definition_id("default", "bench.nothing")
 
@@ -20,14 +19,14 @@ def begin_run(orchestrator: Orchestrator) -> BeginFlowRun:
     return begun
 
 
-def batches_of(begun: BeginFlowRun, count: int, each: int) -> list[Ingest]:
-    """What the journal of a run with `count` task runs says, `each` records of every one."""
+def batches_of(begun: BeginFlowRun, count: int, each: int, *, size: int) -> list[Ingest]:
+    """What the journal of a run with `count` task runs says, `each` records of every one, `size` at once."""
     records: list[Record] = [TaskDefined(TASK, "bench.nothing", "nothing", (), "h", 0, None)]
     records += [seen(begun.id, number, ended=part == each) for part in range(1, each + 1) for number in range(count)]
     numbered = list(enumerate(records, start=1))
     return [
-        Ingest(writer_id=begun.writer.writer_id, records=numbered[start : start + BATCH_RECORDS])
-        for start in range(0, len(numbered), BATCH_RECORDS)
+        Ingest(writer_id=begun.writer.writer_id, records=numbered[start : start + size])
+        for start in range(0, len(numbered), size)
     ]
 
 
