@@ -265,6 +265,7 @@ def test_a_run_that_goes_on_is_deleted_by_force_only(cli: Cli, program: Path) ->
         assert "waiting\n" == run.stdout.readline()
         assert 1 == cli("flow-run", "delete", "endless", "--yes").code
         assert ["endless"] == names(cli)
+        assert "> " in cli.ok("flow-run", "ls").out  # what it took so far
         run.send_signal(signal.SIGINT)
         run.wait(60)
 

@@ -1,6 +1,7 @@
 """All that is known of one flow run, gathered through the port and shown to people; `shapes` shows it to programs."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -209,8 +210,12 @@ def shown_ids(terminal: Terminal, ids: list[str]) -> dict[str, str]:
 
 
 def took(started_at: int | None, ended_at: int | None) -> str:
-    """How long something took, if it ended."""
-    return as_duration(ended_at - started_at) if started_at is not None and ended_at is not None else "–"
+    """How long something took; of what goes on, more than how long."""
+    if started_at is None:
+        return "–"
+    if ended_at is None:
+        return f"> {as_duration(time.time_ns() // 1000 - started_at)}"
+    return as_duration(ended_at - started_at)
 
 
 def _show_subflow_runs(terminal: Terminal, runs: list[FlowRun]) -> None:
