@@ -1244,7 +1244,7 @@ export interface paths {
          * @description What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
          *
          *     `state` is where the run goes if it has not ended by itself: Failed (the code cannot be loaded), Crashed (the process died:
-         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains).
+         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains). Raises `NotFound`.
          */
         post: operations["EndClaim"];
         delete?: never;
@@ -2749,7 +2749,7 @@ export interface components {
          * @description What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
          *
          *     `state` is where the run goes if it has not ended by itself: Failed (the code cannot be loaded), Crashed (the process died:
-         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains).
+         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains). Raises `NotFound`.
          */
         EndClaim: {
             /**
@@ -2771,7 +2771,7 @@ export interface components {
          * @description What was started for a claim has ended, or could not start. Says nothing of a run that is somebody else's by now.
          *
          *     `state` is where the run goes if it has not ended by itself: Failed (the code cannot be loaded), Crashed (the process died:
-         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains).
+         *     then the deployment's `on_crash` holds), or Scheduled to have it waiting again (a worker that drains). Raises `NotFound`.
          */
         EndClaimBody: {
             /** Claim */
@@ -12945,6 +12945,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page, or names a host that this server is not known by. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
