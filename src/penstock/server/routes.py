@@ -31,8 +31,10 @@ API_PREFIX = "/api"
 WRITES_AT_ONCE = 4
 """In the order in which they come. More would only be in one another's way, and some overtake others: of 64 clients that
 create runs at once the last then waits twice as long."""
-READING = ("Compare", "Describe", "Explain", "Find", "Get", "List", "Measure", "Preview", "RunQuery")
-"""How the names of verbs begin that write nothing, or hardly ever."""
+READING = (
+    "Compare", "Describe", "Explain", "Find", "Get", "List", "Measure", "Preview", "RunQuery", "DeliverNotices", "SendTestNotice",
+)  # fmt: skip
+"""How the names of verbs begin that write nothing, or hardly ever; and those that wait for somebody else's server."""
 
 SPECIAL = frozenset({"Ingest", "ClaimRuns"})
 """Verbs that have modules of their own: bodies that are not JSON, answers that are waited for."""
