@@ -126,7 +126,7 @@ def _show_runs(session: Session, runs: list[FlowRun]) -> None:
                 run.flow_name,
                 state_cell(run.state),
                 time_cell(run.started_at or run.expected_start_at),
-                took(run.started_at, run.ended_at),
+                took(run.started_at, run.ended_at, run.state),
                 f"{sum(run.task_counts.values()):,}",
             )
             for run in runs

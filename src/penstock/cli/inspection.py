@@ -13,7 +13,7 @@ from penstock.cli.states import state_cell
 from penstock.cli.tables import Cell, Column
 from penstock.cli.text import as_clock, as_count, as_duration, as_local_time, as_moment
 from penstock.core.ids import as_uuid_text
-from penstock.core.states import StateType
+from penstock.core.states import RunState, StateType
 from penstock.ports import (
     PAGE_SIZE_MAX,
     Artifact,
@@ -190,7 +190,7 @@ def show_task_runs(
                 state_cell(task_run.state),
                 str(task_run.attempt),
                 when(task_run.started_at),
-                took(task_run.started_at, task_run.ended_at),
+                took(task_run.started_at, task_run.ended_at, task_run.state),
                 task_run.state.message or "",
             )
             for task_run in task_runs
@@ -209,13 +209,15 @@ def shown_ids(terminal: Terminal, ids: list[str]) -> dict[str, str]:
     return short_ids(ids) if terminal.out.isatty() else {id_: as_uuid_text(id_) for id_ in ids}
 
 
-def took(started_at: int | None, ended_at: int | None) -> str:
-    """How long something took; of what goes on, more than how long."""
+def took(started_at: int | None, ended_at: int | None, state: RunState | None = None) -> str:
+    """How long something took; of what is running, more than how long."""
     if started_at is None:
         return "–"
-    if ended_at is None:
+    if ended_at is not None:
+        return as_duration(ended_at - started_at)
+    if state is not None and state.type is StateType.RUNNING:
         return f"> {as_duration(time.time_ns() // 1000 - started_at)}"
-    return as_duration(ended_at - started_at)
+    return "–"
 
 
 def _show_subflow_runs(terminal: Terminal, runs: list[FlowRun]) -> None:
@@ -232,7 +234,7 @@ def _show_subflow_runs(terminal: Terminal, runs: list[FlowRun]) -> None:
             Column("Took", right=True),
         ],
         (
-            (ids[run.id], run.name, run.flow_name, state_cell(run.state), took(run.started_at, run.ended_at))
+            (ids[run.id], run.name, run.flow_name, state_cell(run.state), took(run.started_at, run.ended_at, run.state))
             for run in runs
         ),
         title="Subflow runs",
