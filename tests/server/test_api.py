@@ -34,6 +34,12 @@ def test_every_verb_has_its_route_in_the_document(served: Served) -> None:
     assert set(ROUTES) <= operations
 
 
+def test_the_document_says_how_the_key_is_shown(served: Served) -> None:
+    document = served.http.get("/api/openapi.json").json()
+    assert "bearer" == document["components"]["securitySchemes"]["key"]["scheme"]
+    assert [{"key": []}, {}] == document["security"]
+
+
 def test_every_answer_of_the_document_has_a_type(served: Served) -> None:
     document = served.http.get("/api/openapi.json").json()
     untyped = [

@@ -113,7 +113,22 @@ def create_api(
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
     app.add_exception_handler(Exception, _tell_fault)
+    _describe_key(app)
     return app
+
+
+def _describe_key(app: FastAPI) -> None:
+    """Let the document say how the key is shown; where the server has none, nobody has to."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        schemes = document["components"].setdefault("securitySchemes", {})
+        schemes["key"] = {"type": "http", "scheme": "bearer", "description": "PENSTOCK_API_KEY, if the server has one."}
+        document["security"] = [{"key": []}, {}]
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way
 
 
 # ---- The server itself ----
