@@ -136,6 +136,14 @@ def test_task_runs_of_all_runs_are_listed_newest_first(teller: Teller) -> None:
     assert expected == [task_run.id for task_run in found]
 
 
+def test_task_runs_that_go_on_are_listed_newest_first(teller: Teller) -> None:
+    first, second = teller.begin(), teller.begin()
+    teller.tell(defined(), seen(first, "1", "Running"), seen(first, "2"), seen(second, "1", "Running"))
+    going_on = [StateType.RUNNING, StateType.PENDING]
+    found = every(lambda cursor: teller.ask(ListTaskRuns(state_types=going_on, cursor=cursor, limit=1)))
+    assert [task_run_id(second, "1"), task_run_id(first, "1")] == [task_run.id for task_run in found]
+
+
 def test_task_runs_are_filtered(teller: Teller) -> None:
     run_id = teller.begin()
     teller.tell(defined("m.a"), defined("m.b"))
@@ -152,6 +160,7 @@ def test_task_runs_are_filtered(teller: Teller) -> None:
     assert ["2", "3"] == found(state_types=[StateType.FAILED, StateType.RUNNING])
     assert ["1", "2"] == found(state_types=[StateType.FAILED, StateType.COMPLETED])
     assert ["1", "3"] == found(task_names=["a"])
+    assert [] == found(task_names=["of no task"])
 
 
 def test_task_runs_are_found_by_the_beginning_of_their_id(teller: Teller) -> None:
@@ -291,6 +300,7 @@ def test_the_store_describes_itself(teller: Teller) -> None:
     assert info.dialect in ("sqlite", "postgresql")
     assert (SCHEMA_VERSION, 1, 0) == (info.schema_version, info.counts["flow_run"], info.counts["task_run"])
     assert info.bytes > 0
+    assert {} == teller.ask(DescribeStore(counted=False)).counts
 
 
 def every(ask: Callable[[str | None], Page[Any]]) -> list[Any]:
