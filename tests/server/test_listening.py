@@ -61,10 +61,21 @@ def test_a_commit_is_told_and_a_lost_connection_is_made_anew(local: LocalOrchest
     stop()
 
 
-def test_a_file_tells_nobody(tmp_path: object) -> None:
-    local = LocalOrchestrator(open_store(f"sqlite:///{tmp_path}/penstock.db"))
-    assert local.listen(lambda: None, lambda _: None) is None
-    local.close()
+def test_a_file_tells_of_what_this_process_writes(tmp_path: object) -> None:
+    url = f"sqlite:///{tmp_path}/penstock.db"
+    local, other = LocalOrchestrator(open_store(url)), LocalOrchestrator(open_store(url))
+    heard: list[str] = []
+    stop = local.listen(lambda: heard.append("a commit"), lambda hearing: heard.append(f"hearing: {hearing}"))
+    assert stop is not None
+    other.ask(SetVariable(name="a", value=1))
+    assert [] == heard
+    local.ask(SetVariable(name="a", value=2))
+    assert ["a commit"] == heard
+    stop()
+    local.ask(SetVariable(name="a", value=3))
+    assert ["a commit"] == heard
+    for one in (local, other):
+        one.close()
 
 
 def test_streams_move_by_what_the_database_tells(local: LocalOrchestrator) -> None:

@@ -1,7 +1,8 @@
 """Workers that wait for work: one task asks for all of them, and no request waits in a thread.
 
 Workers that ask for the same are served in the order in which they came; if the first gets nothing, there is nothing for
-the others. The task asks often and is answered from memory while nobody writes (`store/claims.py`).
+the others. The task asks when it is told of a commit, and now and then; while nobody writes it is answered from memory
+(`store/claims.py`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from penstock.core.errors import PenstockError
 from penstock.core.run_tokens import LIFE_US, RunToken, write_token
 from penstock.ports import Clock, Orchestrator, Principal
+from penstock.server.feed import Listen
 from penstock.server.guard import Door
 from penstock.server.principals import principal_of
 from penstock.server.routes import API_PREFIX, add_route, answer, signature
@@ -25,7 +27,10 @@ from penstock.server.samples import describe_example
 from penstock.wire import ROUTES, answer_type, decoder, field_types
 from penstock.work import ClaimedRun, ClaimRuns
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS, LOOK_SECONDS_IF_TOLD = 0.1, 0.25
+"""How often it asks though it heard of nothing: for runs whose time has come, and for what other processes write to a file."""
+LOOK_SECONDS_MIN = 0.02
+"""Between two questions, however much is written."""
 WAIT_SECONDS_MAX = 30.0
 
 Place = tuple[str, str, tuple[str, ...]]
@@ -43,8 +48,11 @@ class _Waiter:
 class ClaimDesk:
     """Where workers wait."""
 
-    def __init__(self, orchestrator: Orchestrator):
-        self._orchestrator = orchestrator
+    def __init__(self, orchestrator: Orchestrator, *, listen: Listen | None = None):
+        """`listen` has the database tell of commits, where it can."""
+        self._orchestrator, self._listen = orchestrator, listen
+        self._told, self._hearing = asyncio.Event(), False
+        self._stop_listening: Callable[[], None] | None = None
         self._waiting: dict[Place, deque[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -74,19 +82,41 @@ class ClaimDesk:
     def close(self) -> None:
         """Have everybody go with nothing: the server stops."""
         self._closed = True
+        if self._stop_listening is not None:
+            self._stop_listening()
         for group in self._waiting.values():
             for waiter in group:
                 if not waiter.answered.done():
                     waiter.answered.set_result(())
 
     async def _look(self) -> None:
+        if self._listen is not None and self._stop_listening is None:
+            self._stop_listening = self._start_listening(self._listen)
         while any(self._waiting.values()) and not self._closed:
-            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS_IF_TOLD if self._hearing else LOOK_SECONDS):
+                    await self._told.wait()
+            self._told.clear()
             for place, group in list(self._waiting.items()):
                 if not group:
                     del self._waiting[place]
                 while group and await self._serve(group):
                     pass
+            await asyncio.sleep(LOOK_SECONDS_MIN)
+
+    def _start_listening(self, listen: Listen) -> Callable[[], None] | None:
+        loop = asyncio.get_running_loop()
+
+        def on_hearing(hearing: bool) -> None:
+            self._hearing = hearing
+            on_change()
+
+        def on_change() -> None:
+            if not self._told.is_set():
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._told.set)
+
+        return listen(on_change, on_hearing)
 
     async def _serve(self, group: deque[_Waiter]) -> bool:
         """Ask for who waits longest; tells whether there may be more for the next."""

@@ -62,7 +62,7 @@ def serve(
         orchestrator = open_orchestrator(settings)
         stack.callback(orchestrator.close)
         services = make_services(settings, orchestrator) if with_services else Services([])
-        feed, desk = Feed(orchestrator, listen=orchestrator.listen), ClaimDesk(orchestrator)
+        feed, desk = Feed(orchestrator, listen=orchestrator.listen), ClaimDesk(orchestrator, listen=orchestrator.listen)
         with collecting_later():
             app = create_app(
                 orchestrator, door=_door(settings, host), feed=feed, desk=desk, services=services, settings=settings

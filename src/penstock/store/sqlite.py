@@ -58,6 +58,7 @@ class SqliteDatabase:
         self._gate = Gate(self.path)
         self._inside = Inside()
         self._settled = False
+        self._listeners: set[Callable[[], None]] = set()
         self._connections = Connections(self.path, hook=self._hook)
         try:
             self._make_file()
@@ -79,6 +80,8 @@ class SqliteDatabase:
                 yield connection, changed
                 if self._hook is not None:
                     self._hook("COMMIT")
+        for on_change in tuple(self._listeners):
+            on_change()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -100,8 +103,10 @@ class SqliteDatabase:
         with self._translating(), self._entered() as connections:
             return connections.count_of_commits()
 
-    def listen(self, on_change: Callable[[], None], on_hearing: Callable[[bool], None]) -> None:
-        """A file tells nobody of what others write."""
+    def listen(self, on_change: Callable[[], None], on_hearing: Callable[[bool], None]) -> Callable[[], None]:
+        """Hear of what this process writes. A file tells nobody of what others do, so that hearing is never promised."""
+        self._listeners.add(on_change)
+        return lambda: self._listeners.discard(on_change)
 
     def query(
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
