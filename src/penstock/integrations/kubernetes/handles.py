@@ -8,7 +8,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -284,9 +284,7 @@ class KubernetesHandle:
             try:
                 self._job = self._cluster.get(self._it.job_path)
                 if self._pod is not None and not self._pod_gone and not self._has_ended(self._pod):
-                    labels = f"{JOB_LABEL}={self._it.name}"
-                    pods, _ = self._cluster.list(f"{self._it.core_path}/pods", labelSelector=labels)
-                    self._pod = next((pod for pod in pods if self._has_ended(pod)), self._pod)
+                    self._pod = next((pod for pod in self._list_pods() if self._has_ended(pod)), self._pod)
                 return
             except ClusterRefused:
                 return
@@ -297,8 +295,10 @@ class KubernetesHandle:
     def _delete(self, how: str) -> bool:
         """Delete the Job, at once or with grace; False if that is to be tried again."""
         try:
-            if how == KILL and self._pod is not None and not self._pod_gone:
-                self._cluster.delete(self._pod_path(self._pod), gracePeriodSeconds=0)
+            for pod in (
+                self._list_pods() if how == KILL else ()
+            ):  # one may have begun that the watch has not told of yet
+                self._cluster.delete(self._pod_path(pod), gracePeriodSeconds=0)
             self._cluster.delete(self._it.job_path, propagationPolicy="Background" if how == KILL else "Foreground")
         except ClusterUnavailable as error:
             logger.warning("%s", error)
@@ -307,6 +307,10 @@ class KubernetesHandle:
             logger.warning("Job %s cannot be deleted: %s", self._it.name, error)
             return error.status != CONFLICT
         return True
+
+    def _list_pods(self) -> Sequence[Mapping[str, Any]]:
+        pods, _ = self._cluster.list(f"{self._it.core_path}/pods", labelSelector=f"{JOB_LABEL}={self._it.name}")
+        return pods
 
     def _has_ended(self, pod: Mapping[str, Any]) -> bool:
         return verdicts.has_ended(pod, self._it.container)
