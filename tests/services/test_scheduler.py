@@ -134,6 +134,7 @@ def test_what_is_prompt_does_not_wait_for_the_rest() -> None:
 
         def run_once(self) -> int:
             begun.set()
+            self.interval_seconds = 3_600.0
             return int(ticked.wait(30))
 
     class Prompt:

@@ -68,7 +68,7 @@ def journals(epoch: int) -> st.SearchStrategy[list[Record]]:
 JOURNALS = {"first": journals(1), "second": journals(2)}
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(**JOURNALS, data=st.data())
 def test_batches_may_be_cut_and_repeated_in_any_way(
     first: list[Record], second: list[Record], data: st.DataObject
@@ -88,7 +88,7 @@ def test_batches_may_be_cut_and_repeated_in_any_way(
         check_counts(parts)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(**JOURNALS, data=st.data())
 def test_writers_of_different_epochs_may_be_taken_in_in_any_order(
     first: list[Record], second: list[Record], data: st.DataObject
