@@ -143,6 +143,14 @@ class Service:
                     process.kill()
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Also if nobody has waited for it yet."""
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def stop_all(processes: list[psutil.Process]) -> None:
     """As Ctrl-Z does it, or a machine that sleeps."""
     for process in processes:

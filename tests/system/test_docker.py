@@ -265,7 +265,6 @@ def test_too_much_memory_is_said_and_nothing_done_is_lost(yard: Yard) -> None:
 
 
 def test_containers_with_one_home_go_on_where_others_died(yard: Yard) -> None:
-    yard.work()
     shared = {"volumes": [f"{yard.pool}:/var/lib/penstock"], "mem_limit": "150m"}
     hungry = yard.request("hungry", **shared)
     assert 137 == until(yard.start().poll, "the end of the hungry one").code

@@ -10,7 +10,7 @@ from penstock.core.ids import RunId
 from penstock.scheduling import ExplainRun
 from tests.fixtures.servers import port_of
 from tests.system.conftest import Ledger, until
-from tests.system.service import POOL, Service, Wire, continue_all, stop_all
+from tests.system.service import POOL, Service, Wire, continue_all, has_ended, stop_all
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_worker_that_slept_beyond_its_lease_finds_its_runs_gone_and_changes_no
         done = service.wait_for(run, "Completed")
         continue_all(family)
         runner = next(one for one in family if str(one.pid) == service.ledger.lines()[1].split()[-1])
-        until(lambda: not runner.is_running() or runner.status() == "zombie", "the end of the process that slept")
+        until(lambda: has_ended(runner), "the end of the process that slept")
 
         assert 2 == done.epoch == service.run(run).epoch
         assert ("Completed", done.ended_at) == (service.run(run).state.name, service.run(run).ended_at)
