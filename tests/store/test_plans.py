@@ -63,6 +63,14 @@ def teller(path: Path, clock: FakeClock, statements: list[str]) -> Teller:
     )
 
 
+def ask(teller: Teller, request_of: Request[Any], statements: list[str]) -> None:
+    """Ask of a store that has things to find, and note the question's own statements alone."""
+    prepare(teller)
+    request_of = with_ids(request_of, teller)
+    statements.clear()
+    teller.ask(request_of)
+
+
 @pytest.mark.parametrize(
     "request_of",
     [
@@ -114,10 +122,7 @@ def teller(path: Path, clock: FakeClock, statements: list[str]) -> Teller:
 def test_a_read_is_served_by_indexes(
     teller: Teller, path: Path, statements: list[str], request_of: Request[Any]
 ) -> None:
-    prepare(teller)
-    request_of = with_ids(request_of, teller)
-    statements.clear()
-    teller.ask(request_of)
+    ask(teller, request_of, statements)
     assert ([], []) == (scans(path, statements), sortings(path, statements))
 
 
@@ -146,10 +151,7 @@ def test_a_read_is_served_by_indexes(
 def test_a_chart_and_a_search_are_served_by_indexes(
     teller: Teller, path: Path, statements: list[str], request_of: Request[Any]
 ) -> None:
-    prepare(teller)
-    request_of = with_ids(request_of, teller)
-    statements.clear()
-    teller.ask(request_of)
+    ask(teller, request_of, statements)
     assert [] == scans(path, statements)
 
 

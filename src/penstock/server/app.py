@@ -31,7 +31,7 @@ from penstock.server.models import ID_PATTERN, ErrorAnswer
 from penstock.server.run_scope import RunScope
 from penstock.services.units import Services
 from penstock.settings import Settings
-from penstock.wire import WIRE_VERSION, dump, encode_error, status_of
+from penstock.wire import WIRE_VERSION, dump
 
 logger = logging.getLogger("penstock.server")
 
@@ -245,7 +245,7 @@ def _add_unknown(app: FastAPI) -> None:
 
 async def _tell(_: Request, error: Exception) -> Response:
     assert isinstance(error, PenstockError)
-    return Response(dump({"error": encode_error(error)}), status_of(error), media_type="application/json")
+    return routes.refusal(error)
 
 
 async def _tell_invalid(_: Request, error: Exception) -> Response:

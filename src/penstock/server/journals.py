@@ -30,14 +30,12 @@ EXAMPLE = '["close",1,1700000000000000]\n'
 def make_router(orchestrator: Orchestrator, metrics: Metrics) -> APIRouter:
     """The route of `Ingest`."""
     router = APIRouter(prefix=API_PREFIX)
-    turns = asyncio.Semaphore(BATCHES_AT_ONCE)
+    turns, handle = asyncio.Semaphore(BATCHES_AT_ONCE), make_handle(orchestrator, metrics)
 
     async def ingest(request: Request, writer_id: Annotated[Identifier, Path()]) -> Response:
         body = await request.body()
-        principal = principal_of(request)
         async with turns:
-            taken = await run_in_threadpool(take_in, orchestrator, WriterId(writer_id), body, principal, metrics)
-        return answer(taken, ports.Acknowledged)
+            return await run_in_threadpool(handle, writer_id, body, principal_of(request))
 
     described: Any = {
         "requestBody": {
@@ -52,7 +50,7 @@ def make_router(orchestrator: Orchestrator, metrics: Metrics) -> APIRouter:
 
 
 def make_handle(orchestrator: Orchestrator, metrics: Metrics) -> Callable[[str, bytes, Principal], Response]:
-    """What answers `Ingest` for the short way."""
+    """What answers `Ingest`, whichever way it comes."""
 
     def handle(writer_id: str, body: bytes, principal: Principal) -> Response:
         return answer(take_in(orchestrator, WriterId(writer_id), body, principal, metrics), ports.Acknowledged)

@@ -21,8 +21,8 @@ from penstock.ports import Orchestrator, Principal
 from penstock.server.journals import BATCHES_AT_ONCE
 from penstock.server.models import body_model
 from penstock.server.principals import principal_of
-from penstock.server.routes import READING, SPECIAL, WRITES_AT_ONCE, answer, verbs
-from penstock.wire import ROUTES, Route, answer_type, decoder, dump, encode_error, field_types, status_of
+from penstock.server.routes import READING, SPECIAL, WRITES_AT_ONCE, answer, refusal, verbs
+from penstock.wire import ROUTES, Route, answer_type, decoder, field_types
 
 READS_AT_ONCE = 40
 ID = re.compile(r"/[0-9a-f]{32}(?=/|$)")
@@ -146,7 +146,7 @@ def _guarded(handle: Handle, fault: Callable[[BaseException], Response]) -> Hand
         except NotPlain:
             raise
         except PenstockError as error:
-            return Response(dump({"error": encode_error(error)}), status_of(error), media_type="application/json")
+            return refusal(error)
         except Exception as error:
             return fault(error)
 

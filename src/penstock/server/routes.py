@@ -25,7 +25,18 @@ from penstock.server.models import (
 )
 from penstock.server.principals import principal_of
 from penstock.server.samples import describe_example
-from penstock.wire import ROUTES, STATUSES, Route, answer_type, decoder, dump, encoder, field_types
+from penstock.wire import (
+    ROUTES,
+    STATUSES,
+    Route,
+    answer_type,
+    decoder,
+    dump,
+    encode_error,
+    encoder,
+    field_types,
+    status_of,
+)
 
 API_PREFIX = "/api"
 WRITES_AT_ONCE = 4
@@ -117,6 +128,11 @@ def describe_errors(doc: str) -> dict[int | str, dict[str, Any]]:
 def answer(value: Any, hint: Any, *, status: int = 200) -> Response:
     """Write an answer of a type."""
     return Response(dump(None if value is None else encoder(hint)(value)), status, media_type="application/json")
+
+
+def refusal(error: errors.PenstockError) -> Response:
+    """Write an error's answer."""
+    return Response(dump({"error": encode_error(error)}), status_of(error), media_type="application/json")
 
 
 def _endpoint(

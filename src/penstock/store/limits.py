@@ -110,15 +110,7 @@ def reset_limit(store: Store, request: ResetConcurrencyLimit, workspace: str) ->
 
 def list_held(store: Store, request: ListHeldSlots, workspace: str) -> Sequence[HeldSlot]:
     """Answer `ListHeldSlots`."""
-    with store.read() as connection:
-        seq = _find(connection, store.workspace_id(connection, workspace), request.name).seq
-        now = store.now_us(connection)
-        rows = connection.execute(
-            select(concurrency_slot)
-            .where(s.limit_seq == seq, s.expires_at > now, HELD)
-            .order_by(s.taken_at, s.seq)
-            .limit(SHOWN_MAX)
-        ).all()
+    rows = _read_slots(store, request.name, workspace, HELD)
     return [
         HeldSlot(
             id=row.id,
@@ -134,16 +126,18 @@ def list_held(store: Store, request: ListHeldSlots, workspace: str) -> Sequence[
 
 def list_waiters(store: Store, request: ListSlotWaiters, workspace: str) -> Sequence[SlotWaiter]:
     """Answer `ListSlotWaiters`."""
-    with store.read() as connection:
-        seq = _find(connection, store.workspace_id(connection, workspace), request.name).seq
-        now = store.now_us(connection)
-        rows = connection.execute(
-            select(concurrency_slot)
-            .where(s.limit_seq == seq, s.expires_at > now, WAITING)
-            .order_by(s.taken_at, s.seq)
-            .limit(SHOWN_MAX)
-        ).all()
+    rows = _read_slots(store, request.name, workspace, WAITING)
     return [SlotWaiter(id=row.id, holder=row.holder, since=row.taken_at, flow_run_id=row.flow_run_id) for row in rows]
+
+
+def _read_slots(store: Store, name: str, workspace: str, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """Those of a limit that have not ended, the oldest first."""
+    with store.read() as connection:
+        seq = _find(connection, store.workspace_id(connection, workspace), name).seq
+        now = store.now_us(connection)
+        mine = (s.limit_seq == seq, s.expires_at > now, which)
+        statement = select(concurrency_slot).where(*mine).order_by(s.taken_at, s.seq).limit(SHOWN_MAX)
+        return connection.execute(statement).all()
 
 
 def acquire(store: Store, request: AcquireSlots, workspace: str) -> SlotsAnswer:
