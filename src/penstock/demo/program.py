@@ -65,6 +65,8 @@ def _run() -> int:
     watched = taxi_demo.with_options(on_running=[note_run])
     with serving(SAMPLE) as source, Live(console=err, get_renderable=view.draw, refresh_per_second=8):
         state = watched(source, return_state=True)
+    if not err.is_terminal:  # where what moves is written once, rich ends it with no line's end
+        err.line()
     if state.is_completed():
         _show(state.result(), view.run_id)
         return OK
