@@ -13,6 +13,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "he
 
 HERE = Path(__file__).parent
 SLOW_PLACES = [HERE / "system", HERE / "browser", HERE.parent / "docs" / "tutorial", HERE.parent / "README.md"]
+RACING_PLACES = [HERE / "system", HERE / "browser"]
+"""Real processes beside one another on real clocks: a failure there gets one more try, and is reported as RERUN."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,6 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(place) for place in SLOW_PLACES):
             item.add_marker("slow")
+        if any(item.path.is_relative_to(place) for place in RACING_PLACES):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         fixtures = getattr(item, "fixturenames", ())
         if "postgres" in fixtures:
             item.add_marker("postgres")
