@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.core.ids import ArtifactId, RunId, TaskRunId
 from penstock.core.states import RunState, StateType
-from penstock.ports import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, FlowRun, Page, Request
+from penstock.ports import PAGE_SIZE_DEFAULT, FlowRun, Page, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,32 +139,6 @@ class Event:
     actor: str | None
     cause: str | None
     payload: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedCall:
-    """A call whose record is complete: what a new epoch returns in place of calling again."""
-
-    id: str
-    kind: str
-    """task or flow."""
-    task_key: str
-    state_name: str
-    state_type: StateType
-    result: str | None
-    message: str | None
-    source_hash: str | None
-    upstream: Sequence[str]
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListRecordedCalls(Request[Page[RecordedCall]]):
-    """COMPLETED task runs and direct subflows of a run, oldest epoch included, in a lasting order."""
-
-    flow_run_id: RunId
-    cursor: str | None = None
-    limit: int = PAGE_SIZE_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

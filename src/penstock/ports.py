@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from penstock.core.ids import RunId, TaskRunId, WriterId
 from penstock.core.records import Record
-from penstock.core.states import RunState
+from penstock.core.states import RunState, StateType
 
 if TYPE_CHECKING:
     from penstock.core.run_tokens import RunToken
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from penstock.lookups import ListFlowRuns as ListFlowRuns
     from penstock.lookups import ListFlows as ListFlows
     from penstock.lookups import ListLogs as ListLogs
-    from penstock.lookups import ListRecordedCalls as ListRecordedCalls
     from penstock.lookups import ListStates as ListStates
     from penstock.lookups import ListTaskRuns as ListTaskRuns
     from penstock.lookups import ListVariables as ListVariables
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from penstock.lookups import Prune as Prune
     from penstock.lookups import Pruned as Pruned
     from penstock.lookups import QueryTable as QueryTable
-    from penstock.lookups import RecordedCall as RecordedCall
     from penstock.lookups import RemoveVariable as RemoveVariable
     from penstock.lookups import RunFilter as RunFilter
     from penstock.lookups import RunQuery as RunQuery
@@ -330,6 +328,32 @@ class GetFlowRun(Request[FlowRun]):
     """One run. Raises `NotFound`."""
 
     id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCall:
+    """A call whose record is complete: what a new epoch returns in place of calling again."""
+
+    id: str
+    kind: str
+    """task or flow."""
+    task_key: str
+    state_name: str
+    state_type: StateType
+    result: str | None
+    message: str | None
+    source_hash: str | None
+    upstream: Sequence[str]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRecordedCalls(Request[Page[RecordedCall]]):
+    """COMPLETED task runs and direct subflows of a run, oldest epoch included, in a lasting order."""
+
+    flow_run_id: RunId
+    cursor: str | None = None
+    limit: int = PAGE_SIZE_MAX
 
 
 # ---- Results ----------------------------------------------------------------------------------------------------

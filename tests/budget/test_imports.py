@@ -38,6 +38,11 @@ def test_decorating_functions_loads_nothing_heavy() -> None:
     assert set() == HEAVY & modules_after(decorated)
 
 
+def test_running_a_flow_loads_nothing_that_looks_runs_up() -> None:
+    flow = "from penstock import flow, task\n@task\ndef t(): ...\n@flow\ndef f(): t()\nf()\n"
+    assert "False" == run_python(f"{flow}import sys; print('penstock.lookups' in sys.modules)").splitlines()[-1]
+
+
 def modules_after(code: str) -> set[str]:
     """The top-level modules loaded after running `code` in a fresh interpreter, beyond what start-up itself loads."""
     show = "import sys, json; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"

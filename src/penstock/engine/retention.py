@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from penstock.appendfile import translate
-from penstock.ports import LOCAL, Orchestrator, Principal, Prune, ResultStore
+from penstock.ports import LOCAL, Orchestrator, Principal, ResultStore
 
 DAY_US = 86_400_000_000
 RUNS_PER_PASS = 200
@@ -32,6 +32,8 @@ def prune_once(
     """
     if days <= 0:
         return 0
+    from penstock.lookups import Prune  # lazy: 20 ms, once a day
+
     before = now - int(days * DAY_US)
     removed = orchestrator.ask(Prune(runs_older_than=before, limit=limit), principal)
     for run_id in removed.run_ids:

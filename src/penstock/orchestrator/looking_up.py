@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock import lookups
-from penstock.ports import Principal, Request
+from penstock.ports import ListRecordedCalls, Principal, Request
 from penstock.store import Store, facts, flows, info, prune, queries, run_lists, task_runs, variables
 
 Handler = Callable[[Store, Any, Principal], Any]
@@ -15,7 +15,7 @@ def _within(answer: Callable[[Store, Any, str], Any]) -> Handler:
 
 
 HANDLERS: Mapping[type[Request[Any]], Handler] = {
-    lookups.ListRecordedCalls: _within(task_runs.list_recorded_calls),
+    ListRecordedCalls: _within(task_runs.list_recorded_calls),
     lookups.FindFlowRuns: _within(run_lists.find_flow_runs),
     lookups.ListFlowRuns: _within(run_lists.list_flow_runs),
     lookups.ListStates: _within(run_lists.list_states),

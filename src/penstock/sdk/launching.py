@@ -24,7 +24,7 @@ from penstock.engine.runs import FlowRunContext
 from penstock.engine.services import Services
 from penstock.engine.states import State
 from penstock.engine.tracebacks import trim
-from penstock.ports import FindFlowRuns, FlowRun, GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
+from penstock.ports import FlowRun, GetFlowRun, RecordedCall, RunTaken, TakeFlowRun
 from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
 from penstock.sdk.parameters import restore
@@ -181,6 +181,8 @@ async def _iterate_async(launch: Launch) -> AsyncIterator[Any]:
 
 def _find_run(services: Services, text: str) -> FlowRun:
     """The run of that id or name. Raises `NotFound`, or `Ambiguous` for a name that several runs have."""
+    from penstock.lookups import FindFlowRuns  # lazy: 20 ms that only who resumes a run needs
+
     found = services.orchestrator.ask(FindFlowRuns(text=text, limit=2), services.principal)
     if not found:
         raise NotFound("flow run", text, listing="penstock flow-run ls")

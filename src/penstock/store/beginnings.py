@@ -20,7 +20,9 @@ from penstock.store.upserts import insert_if_new
 from penstock.store.values import clean, clean_state, clean_text, encode_json, reason_text
 from penstock.store.writers import add_writer
 
-_FLOW = select(flow.c.seq).where(flow.c.workspace_id == bindparam("workspace_id"), flow.c.name == bindparam("name"))
+_flow_by_name = select(flow.c.seq).where(
+    flow.c.workspace_id == bindparam("workspace_id"), flow.c.name == bindparam("name")
+)
 
 
 def begin_flow_run(store: Store, request: BeginFlowRun, workspace: str, *, actor: str) -> RunTaken:
@@ -38,10 +40,10 @@ def begin_flow_run(store: Store, request: BeginFlowRun, workspace: str, *, actor
 def find_flow(transaction: Transaction, workspace_id: int, name: str, *, at: int) -> int:
     """The number of a flow, which is made known if it is new."""
     mine = {"workspace_id": workspace_id, "name": name}
-    known = transaction.connection.execute(_FLOW, mine).scalar()
+    known = transaction.connection.execute(_flow_by_name, mine).scalar()
     if known is None:
         known = insert_if_new(transaction.connection, flow, {**mine, "created_at": at})
-    return int(known or transaction.connection.execute(_FLOW, mine).scalar_one())
+    return int(known or transaction.connection.execute(_flow_by_name, mine).scalar_one())
 
 
 def _create(

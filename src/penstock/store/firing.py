@@ -100,7 +100,7 @@ def fire(store: Store, *, limit: int, actor: str) -> Firing:
         add_requests(transaction, work.runs, now=now, actor=actor)
         add_events(transaction, work.events)
         if work.timings:
-            connection.execute(_SET_TIMING, work.timings)
+            connection.execute(_timed, work.timings)
         wait = _wait(connection, now)
     # Whoever has a schedule locked deals with it: asking again at once would not help.
     waiting = wait == 0 and len(rows) < limit and not work.to_cancel
@@ -125,7 +125,7 @@ def step_back(store: Store) -> int:
     return len(rows)
 
 
-_SET_TIMING = (
+_timed = (
     update(schedule)
     .where(s.seq == given("_seq"))
     .values(done_until=given("done_until"), last_at=given("last_at"), next_at=given("next_at"), due_at=given("due_at"))

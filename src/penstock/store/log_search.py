@@ -55,7 +55,7 @@ def _in_time(connection: Connection, request: ListLogs, seq: ColumnElement[int])
     return conditions
 
 
-_NEXT = select(log.c.seq, log.c.at).where(log.c.seq >= bindparam("middle")).order_by(log.c.seq).limit(1)
+_next_line = select(log.c.seq, log.c.at).where(log.c.seq >= bindparam("middle")).order_by(log.c.seq).limit(1)
 
 
 def _position(connection: Connection, at: int) -> int:
@@ -65,7 +65,7 @@ def _position(connection: Connection, at: int) -> int:
     high += 1
     while low < high:
         middle = (low + high) // 2
-        found = connection.execute(_NEXT, {"middle": middle}).one_or_none()
+        found = connection.execute(_next_line, {"middle": middle}).one_or_none()
         if found is None or found.at >= at:
             high = middle
         else:

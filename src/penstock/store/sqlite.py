@@ -19,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 
 from penstock.appendfile import sync_folder
 from penstock.core.errors import PenstockError, StoreCorrupt, StoreUnavailable
-from penstock.store import sqlite_query
 from penstock.store.database import StatementHook
 from penstock.store.forks import Inside
 from penstock.store.gate import Gate
@@ -112,6 +111,8 @@ class SqliteDatabase:
         self, sql: str, *, workspace_id: int, row_limit: int, timeout_seconds: float
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run a statement that sees the documented views only."""
+        from penstock.store import sqlite_query  # lazy: 3 ms that no process that runs flows needs
+
         with self._translating(), self._entered():
             return sqlite_query.run(
                 self.path, sql, workspace_id=workspace_id, row_limit=row_limit, timeout_seconds=timeout_seconds
