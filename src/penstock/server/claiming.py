@@ -19,7 +19,7 @@ from starlette.responses import Response
 from penstock.core.errors import PenstockError
 from penstock.core.run_tokens import LIFE_US, RunToken, write_token
 from penstock.ports import Clock, Orchestrator, Principal
-from penstock.server.feed import Listen
+from penstock.server.commit_news import CommitNews, Listen
 from penstock.server.guard import Door
 from penstock.server.principals import principal_of
 from penstock.server.routes import API_PREFIX, add_route, answer, signature
@@ -50,9 +50,7 @@ class ClaimDesk:
 
     def __init__(self, orchestrator: Orchestrator, *, listen: Listen | None = None):
         """`listen` has the database tell of commits, where it can."""
-        self._orchestrator, self._listen = orchestrator, listen
-        self._told, self._hearing = asyncio.Event(), False
-        self._stop_listening: Callable[[], None] | None = None
+        self._orchestrator, self._commits = orchestrator, CommitNews(listen)
         self._waiting: dict[Place, deque[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -82,41 +80,22 @@ class ClaimDesk:
     def close(self) -> None:
         """Have everybody go with nothing: the server stops."""
         self._closed = True
-        if self._stop_listening is not None:
-            self._stop_listening()
+        self._commits.stop()
         for group in self._waiting.values():
             for waiter in group:
                 if not waiter.answered.done():
                     waiter.answered.set_result(())
 
     async def _look(self) -> None:
-        if self._listen is not None and self._stop_listening is None:
-            self._stop_listening = self._start_listening(self._listen)
+        self._commits.start()
         while any(self._waiting.values()) and not self._closed:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS_IF_TOLD if self._hearing else LOOK_SECONDS):
-                    await self._told.wait()
-            self._told.clear()
+            await self._commits.wait(LOOK_SECONDS_IF_TOLD if self._commits.hearing else LOOK_SECONDS)
             for place, group in list(self._waiting.items()):
                 if not group:
                     del self._waiting[place]
                 while group and await self._serve(group):
                     pass
             await asyncio.sleep(LOOK_SECONDS_MIN)
-
-    def _start_listening(self, listen: Listen) -> Callable[[], None] | None:
-        loop = asyncio.get_running_loop()
-
-        def on_hearing(hearing: bool) -> None:
-            self._hearing = hearing
-            on_change()
-
-        def on_change() -> None:
-            if not self._told.is_set():
-                with contextlib.suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(self._told.set)
-
-        return listen(on_change, on_hearing)
 
     async def _serve(self, group: deque[_Waiter]) -> bool:
         """Ask for who waits longest; tells whether there may be more for the next."""

@@ -6,7 +6,6 @@ What is sent to many is written once. A stream that does not keep up is told to 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +14,7 @@ from penstock.core.errors import PenstockError
 from penstock.core.ids import RunId
 from penstock.ports import Event, FlowRun, LogLine, Orchestrator, Principal
 from penstock.reports import Changes, ListChanges
+from penstock.server.commit_news import CommitNews, Listen
 from penstock.wire import dump, encoder
 
 LOOK_SECONDS = 0.1
@@ -28,9 +28,6 @@ WAITING_MAX = 200
 """Messages that wait for a slow stream before it is told to start over."""
 CATCH_UP_MAX = 10
 """Steps after which a stream that was away for long is told to start over."""
-
-Listen = Callable[[Callable[[], None], Callable[[bool], None]], Callable[[], None] | None]
-"""See `Database.listen`."""
 
 _run, _line, _event = encoder(FlowRun), encoder(LogLine), encoder(Event)
 
@@ -72,9 +69,9 @@ class Feed:
         look_seconds_if_told: float = LOOK_SECONDS_IF_TOLD,
     ):
         """`listen` has the database tell of commits, where it can: then nothing is asked while nothing happens."""
-        self._orchestrator, self._listen = orchestrator, listen
+        self._orchestrator, self._commits = orchestrator, CommitNews(listen)
         self._look_seconds_if_told = look_seconds_if_told
-        self._told, self._hearing, self._awake_until = asyncio.Event(), False, 0.0
+        self._awake_until = 0.0
         self._subscribers: dict[str, set[Subscriber]] = {}
         self._cursors: dict[str, int] = {}
         self._looking = asyncio.Lock()
@@ -145,43 +142,21 @@ class Feed:
         return cursor
 
     async def _look(self) -> None:
-        stop = self._start_listening()
+        self._commits.start()
         try:
             while self._subscribers:
                 await self._wait()
                 await self._look_once()
         finally:
-            if stop is not None:
-                await run_in_threadpool(stop)
-
-    def _start_listening(self) -> Callable[[], None] | None:
-        if self._listen is None:
-            return None
-        loop = asyncio.get_running_loop()
-
-        def on_hearing(hearing: bool) -> None:
-            self._hearing = hearing
-            on_change()
-
-        def on_change() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._told.set)
-
-        self._told, self._hearing = asyncio.Event(), False
-        return self._listen(on_change, on_hearing)
+            await run_in_threadpool(self._commits.stop)
 
     async def _wait(self) -> None:
         """Until it is worth looking; never so short that many commits cost many looks."""
         await asyncio.sleep(LOOK_SECONDS + LOOK_SECONDS_PER_STREAM * self.size)
         now = asyncio.get_running_loop().time
-        if self._told.is_set():
+        rests = self._commits.hearing and now() >= self._awake_until
+        if await self._commits.wait(self._look_seconds_if_told if rests else 0):
             self._awake_until = now() + AWAKE_SECONDS
-        elif self._hearing and now() >= self._awake_until:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._look_seconds_if_told):
-                    await self._told.wait()
-                    self._awake_until = now() + AWAKE_SECONDS
-        self._told.clear()
 
     async def _look_once(self) -> None:
         for workspace, group in list(self._subscribers.items()):
