@@ -1,5 +1,44 @@
-"""Blocks: typed configuration of outside systems, saved by name, with secrets encrypted."""
+"""Blocks: typed configuration of outside systems, saved by name, with secrets encrypted.
+
+Those that deployments are made of load when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from penstock.sdk.blocks import JSON, Block, Secret, SecretBytes, SecretDict, SecretStr
 
-__all__ = ["JSON", "Block", "Secret", "SecretBytes", "SecretDict", "SecretStr"]
+if TYPE_CHECKING:
+    from penstock.deployments.infrastructure import DockerContainer as DockerContainer
+    from penstock.deployments.infrastructure import KubernetesJob as KubernetesJob
+    from penstock.deployments.infrastructure import Process as Process
+    from penstock.deployments.storage.github import GitHub as GitHub
+
+_HOMES = {
+    "DockerContainer": "penstock.deployments.infrastructure",
+    "KubernetesJob": "penstock.deployments.infrastructure",
+    "Process": "penstock.deployments.infrastructure",
+    "GitHub": "penstock.deployments.storage.github",
+}
+
+__all__ = [
+    "JSON",
+    "Block",
+    "DockerContainer",
+    "GitHub",
+    "KubernetesJob",
+    "Process",
+    "Secret",
+    "SecretBytes",
+    "SecretDict",
+    "SecretStr",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module `penstock.blocks` has no attribute `{name}`")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value

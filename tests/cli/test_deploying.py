@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import SOURCE, Cli
+from tests.deployments.repositories import Repository
 
 FLOWS = """
 from penstock import flow, suspend_flow_run, task
@@ -84,6 +85,30 @@ def test_a_run_that_is_asked_for_is_run_by_a_worker_with_its_parameters(cli: Cli
     assert ("COMPLETED", {"color": "green", "months": [4]}) == (run["state"]["type"], run["parameters"])
     assert ["green-2021-4"] == json.loads(cli.ok("result", "show", run["name"]).out)
     assert ["ended"] == [each["code"] for each in cli.ok("flow-run", "why", run["name"], "--json").json]
+
+
+def test_what_the_course_types_is_written_deployed_and_run(cli: Cli, project: Path, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "remote")
+    (repository.folder / "flows").mkdir()
+    elsewhere = "import os" + FLOWS.replace("{color}", "{os.environ['TAXI']}-{color}")
+    (repository.folder / "flows" / "flows.py").write_text(elsewhere)
+    repository.commit()
+    cli.ok("block", "create", "github", "zoom", "-p", f"repository={repository.url}", "-p", "access_token=t0ken")
+    cli.ok("block", "create", "process", "zoom", "-p", "env.TAXI=yellow-cab")
+    build = ("deployment", "build", "./flows.py:parent", "-n", "monthly", "-ib", "process/zoom")
+    code = ("-sb", "github/zoom/flows", "-jv", "stream_output=false", "-q", "default", "-t", "taxi")
+    said = ("--cron", "0 5 1 * *", "--param", "color=green", "--params", '{"months": [4]}')
+    cli.ok(*build, *code, *said, "-o", "monthly.yaml", "-a")
+    built = cli.ok("deployment", "inspect", "parent/monthly", "--json").json
+    assert "t0ken" not in (project / "monthly.yaml").read_text() + json.dumps(built)
+    cli.ok("deployment", "apply", "monthly.yaml")
+    assert built == cli.ok("deployment", "inspect", "parent/monthly", "--json").json  # no new version
+
+    cli.ok("deployment", "run", "parent/monthly")
+    cli.process("agent", "start", "-q", "default", "--run-once")
+    (run,) = runs(cli)
+    assert "COMPLETED" == run["state"]["type"], run["state"]["message"]
+    assert ["yellow-cab-green-2021-4"] == json.loads(cli.ok("result", "show", run["name"]).out)
 
 
 def test_a_run_is_run_again_with_other_parameters_and_a_completed_one_is_not_retried(cli: Cli, project: Path) -> None:
@@ -245,6 +270,25 @@ def test_a_deploy_that_cannot_be_says_why(cli: Cli, project: Path, arguments: li
     assert code == outcome.code, outcome
     assert said in outcome.err
     assert bool(code) == (cli.ok("deployment", "ls", "--json").json == [])
+
+
+def test_a_block_that_a_build_cannot_use_is_named(cli: Cli, project: Path) -> None:
+    cli.ok("block", "create", "docker-container", "zoom", "-p", "image=zoom:1")
+    for option, reference, told in (
+        ("-ib", "docker-container/zoomm", "`docker-container/zoom`"),
+        ("-ib", "kubernetes-job/cluster", "penstock block create kubernetes-job cluster"),
+        ("-ib", "docker/zom", "`docker-container/NAME`"),
+        ("-ib", "zoom", "type/name"),
+        ("-sb", "github/course", "GitHub(...).save("),
+        ("-sb", "docker-container/zoom/flows", "no place of code"),
+    ):
+        refused = cli("deployment", "build", "flows.py:parent", "-n", "a", option, reference)
+        assert (1, True) == (refused.code, told in refused.err), refused
+    refused = cli(
+        "deployment", "build", "flows.py:parent", "-n", "a", "-ib", "docker-container/zoom", "--pool", "local"
+    )
+    assert (1, True) == (refused.code, "`local` is of type process" in refused.err), refused
+    assert [] == list(project.glob("*.yaml"))
 
 
 def test_a_deploy_into_containers_needs_an_image_or_says_which_it_takes(cli: Cli, project: Path) -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import docker
 import pytest
 
+from penstock.blocks import GitHub
 from penstock.core.errors import RequestInvalid
 from penstock.core.ids import RunId
 from penstock.core.run_tokens import PREFIX
@@ -216,7 +217,9 @@ def test_code_is_fetched_by_git_and_runs_ask_for_runs(yard: Yard) -> None:
     for path in (yard.flows, *yard.flows.rglob("*")):
         os.chown(path, 1000, 1000)  # git reads no stranger's repository
     yard.work()
-    yard.deploy("hello", steps=[{"git_clone": {"repository": "file:///flows"}}])
+    code = GitHub(repository="file:///flows")
+    code.save("flows", overwrite=True)
+    yard.deploy("hello", steps=[code.as_step()])
     run_id = yard.request("starter")
     assert "Completed" == yard.settled(run_id).state.name, yard.run(run_id).state
     [child] = [run for run in yard.ask(ListFlowRuns()).items if run.parent_run_id == run_id]

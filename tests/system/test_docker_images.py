@@ -99,12 +99,16 @@ def test_a_project_is_built_into_an_image_deployed_and_run(project: Project) -> 
     assert "penstock" == project.engine.images.get(image).attrs["Config"]["User"]
     assert not (project.folder / "Dockerfile").exists()
     project.run("deployment", "run", "parent/monthly", "-p", "n=2")
+    project.run("block", "create", "docker-container", "zoom", "-p", f"image={image}")
+    project.run(
+        "deployment", "build", "flows.py:parent", "-n", "b", "-ib", "docker-container/zoom", "--pool", "docker", "-a"
+    )
+    project.run("deployment", "run", "parent/b", "-p", "n=2")
     said = project.run("worker", "start", "-p", "docker", "--run-once")
-    [run] = wiring.open_orchestrator().ask(ListFlowRuns()).items
-    assert ("Completed", 1) == (run.state.name, deployed.version), said
-    assert run.result is not None
-    assert 42 == wiring.result_store().get(run.result)
-    assert "/opt/penstock/taxi/flows.py" in said
+    found = wiring.open_orchestrator().ask(ListFlowRuns()).items
+    assert [("Completed", 1)] * 2 == [(run.state.name, deployed.version) for run in found], said
+    assert [42, 42] == [wiring.result_store().get(run.result) for run in found if run.result is not None]
+    assert 2 == said.count("/opt/penstock/taxi/flows.py")
 
 
 def test_a_push_that_fails_says_why_and_deploys_nothing(project: Project) -> None:

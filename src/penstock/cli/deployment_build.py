@@ -1,5 +1,6 @@
 """`penstock deployment build` and `apply`, as Prefect 2 had them: a file is written, perhaps edited, and then deployed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from penstock.cli.session import Session, pass_session
     examples=[
         "penstock deployment build flows.py:parent -n monthly --cron '0 5 1 * *' -q default -o monthly.yaml",
         "penstock deployment build flows.py:parent -n monthly --param color=green --apply",
+        "penstock deployment build flows.py:parent -n docker-flow -ib docker-container/zoom -sb github/zoom --apply",
     ],
 )
 @click.argument("entrypoint", metavar="PATH:FLOW")
@@ -28,22 +30,44 @@ from penstock.cli.session import Session, pass_session
     help="The file; `FLOW-deployment.yaml` if left out.",
 )
 @click.option("--apply", "-a", "apply_too", is_flag=True, help="Deploy it too.")
+@click.option(
+    "--infra-block", "-ib", "infrastructure", metavar="TYPE/NAME", help="The saved block that says what it runs on."
+)
+@click.option(
+    "--storage-block",
+    "-sb",
+    "storage",
+    metavar="TYPE/NAME[/FOLDER]",
+    help="The saved block that says where its code is fetched from, and the folder in it.",
+)
 @deploy_options
 @pass_session
-def build(session: Session, entrypoint: str, name: str, output: Path | None, apply_too: bool, **said: Any) -> ExitCode:
+def build(
+    session: Session,
+    entrypoint: str,
+    name: str,
+    output: Path | None,
+    apply_too: bool,
+    infrastructure: str | None,
+    storage: str | None,
+    **said: Any,
+) -> ExitCode:
     """Write a deployment into a file, to be edited and applied.
 
-    `penstock deploy` does it in one step.
+    `penstock deploy` does it in one step. What an infrastructure block says is written into the file; a storage block is asked for
+    by its name when a run fetches its code.
     """
     from penstock.cli.deploy import check  # lazy: shares the imports of `deploy`
-    from penstock.deployments.earlier import POOL_NAMES, make_pool  # lazy: pydantic, 80 ms
+    from penstock.deployments import earlier  # lazy: pydantic, 80 ms
     from penstock.deployments.project import Entry  # lazy: schedules, 30 ms
     from penstock.deployments.releasing import Release  # lazy: pydantic, 80 ms
     from penstock.deployments.writing import write_deployment  # lazy: yaml, 15 ms
 
-    entry = change_entry(Entry(name=name, entrypoint=entrypoint, work_pool=POOL_NAMES["process"]), said)
-    if entry.work_pool == POOL_NAMES["process"]:
-        make_pool(POOL_NAMES["process"], "process")
+    entry = change_entry(Entry(name=name, entrypoint=entrypoint), said)
+    block = None if infrastructure is None else earlier.load_infrastructure(infrastructure)
+    code, folder = (None, None) if storage is None else earlier.load_storage(storage)
+    placed = earlier.place(block, code, path=folder, work_pool=entry.work_pool, job_variables=entry.job_variables)
+    entry = replace(entry, work_pool=placed.work_pool, job_variables=placed.job_variables, pull=placed.pull)
     made = Release(Path.cwd(), [entry], tell=session.terminal.say)
     if not check(session, made):
         return ExitCode.FAILED

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from penstock.core.schedules import Schedule, to_json
+from penstock.deployments.pools import check_image, get_pool
 from penstock.ports import Principal
 from penstock.scheduling import Deployment as Saved
 from penstock.scheduling import DeploymentSpec, SaveDeployment
@@ -48,16 +49,19 @@ class Deployment:
         )
 
     def apply(self, *, work_pool_name: str | None = None, upload: bool | None = None) -> str:
-        """Save it, and answer its id. Raises `ParameterInvalid`, `ScheduleInvalid`, `NotFound` for an unknown work pool.
+        """Save it, and answer its id. Raises `ParameterInvalid`, `ScheduleInvalid`, `NotFound` for an unknown work pool,
+        `RequestInvalid` for job variables that its template does not take, `NotDeployable` where its workers would find no image.
 
         `upload` is Prefect 2's; code is fetched from where it lies, so there is nothing to do.
         """
         if work_pool_name is not None:
             self.spec = replace(self.spec, work_pool=work_pool_name)
+        if self.spec.work_pool is not None:
+            check_image(self.key, self.spec, get_pool(self.spec.work_pool))
         return self.save().id
 
     def save(self) -> Saved:
-        """Save it, and answer what is saved. Raises as `apply` does."""
+        """Save it, and answer what is saved, for who has looked at the image already. Raises as `apply` does else."""
         settings = load_settings()
         return wiring.open_orchestrator(settings).ask(self.request(), Principal(workspace=settings.workspace))
 

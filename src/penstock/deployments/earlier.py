@@ -1,32 +1,35 @@
-"""`Deployment.build_from_flow` of Prefect 2: an infrastructure block says the pool and its variables, a storage block the code."""
+"""Prefect 2's way to deploy: an infrastructure block says the pool and its variables, a storage block where the code is.
 
-from collections.abc import Mapping
-from dataclasses import replace
+`Deployment.build_from_flow` does it in code, `penstock deployment build` by command.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from penstock.core.errors import Conflict
+from penstock.core.block_values import split_reference
+from penstock.core.errors import Conflict, InvalidDefinition, NotFound
 from penstock.deployments.deploying import check_name, deployment_of
 from penstock.deployments.deployment import Deployment
 from penstock.deployments.errors import NotDeployable
+from penstock.deployments.infrastructure import DockerContainer, InfrastructureBlock, KubernetesJob, Process
+from penstock.deployments.pools import get_pool, has_image
+from penstock.deployments.project import Step
 from penstock.deployments.sources import as_storage
+from penstock.deployments.storage import CodeStorage
+from penstock.deployments.storage.github import GitHub
 from penstock.ports import Principal
 from penstock.sdk import wiring
+from penstock.sdk.blocks import Block
 from penstock.sdk.deployment_options import DeploymentOptions
 from penstock.sdk.flows import Flow
 from penstock.settings import load_settings
-from penstock.work import SaveWorkPool
+from penstock.work import SaveWorkPool, WorkPool
 
 POOL_NAMES: Mapping[str, str] = {"process": "default", "docker": "default-docker", "kubernetes": "default-kubernetes"}
 """The pools that stand for agents, which had none; made when a deployment first names one."""
-_POOL_TYPES: Mapping[str, str] = {
-    "process": "process",
-    "docker-container": "docker",
-    "dockercontainer": "docker",
-    "kubernetes-job": "kubernetes",
-    "kubernetesjob": "kubernetes",
-}
-_NO_VARIABLES = frozenset({"type", "command", "name", "stream_output", "job", "customizations", "image_registry"})
+_INFRASTRUCTURE = (Process, DockerContainer, KubernetesJob)
 
 
 def build_from_flow(
@@ -54,24 +57,24 @@ def build_from_flow(
     if schedule is not None:
         said["schedule"] = schedule
     made = deployment_of(flow, check_name(name), said)
-    pool_type, variables = read_infrastructure(infrastructure)
-    variables |= infra_overrides or {}
-    pool = work_pool_name or POOL_NAMES[pool_type]
-    if work_pool_name is None:
-        make_pool(pool, pool_type)
-    spec = replace(
-        made.spec,
-        work_pool=pool,
-        work_queue=work_queue_name or made.spec.work_queue,
-        job_variables={**made.spec.job_variables, **variables},
+    if storage is None and flow.source is not None:
+        storage = flow.source.storage
+    placed = place(
+        infrastructure,
+        None if storage is None else as_storage(storage),
+        path=path,
+        work_pool=work_pool_name,
+        job_variables={**made.spec.job_variables, **(infra_overrides or {})},
     )
-    if entrypoint is not None:
-        spec = replace(spec, entrypoint=entrypoint)
-    if path is not None:
-        spec = replace(spec, path=path)
-    if storage is not None:
-        spec = replace(spec, path=path, pull_steps=[as_storage(storage).as_step()])
-    made.spec = spec
+    made.spec = replace(
+        made.spec,
+        entrypoint=entrypoint or made.spec.entrypoint,
+        work_pool=placed.work_pool,
+        work_queue=work_queue_name or made.spec.work_queue,
+        job_variables=placed.job_variables,
+        path=made.spec.path if storage is None else None,
+        pull_steps=placed.pull,
+    )
     if is_schedule_active is False and made.schedules is not None:
         made.schedules = [replace(each, active=False) for each in made.schedules]
     if output is not None:
@@ -83,21 +86,63 @@ def build_from_flow(
     return made
 
 
-def read_infrastructure(block: Any) -> tuple[str, dict[str, Any]]:
-    """The type of pool that an infrastructure block stands for, and its values as job variables. Raises `NotDeployable`."""
-    if block is None:
-        return "process", {}
-    slug_of = getattr(block, "get_block_type_slug", None)
-    slug = str(slug_of() if callable(slug_of) else getattr(block, "type", type(block).__name__)).lower()
-    pool_type = _POOL_TYPES.get(slug) or _POOL_TYPES.get(type(block).__name__.lower())
-    if pool_type is None:
-        raise NotDeployable(
-            f"{type(block).__name__} is no infrastructure that is known: {', '.join(sorted(set(_POOL_TYPES.values())))}."
-        )
-    dump = getattr(block, "job_variables", None) or getattr(block, "model_dump", None)
-    values = dump() if callable(dump) else {}
-    kept = {key: _plain(value) for key, value in values.items() if key not in _NO_VARIABLES}
-    return pool_type, {key: value for key, value in kept.items() if value not in (None, {}, [], "")}
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where runs of a deployment are started, and how the code comes there."""
+
+    work_pool: str
+    job_variables: Mapping[str, Any]
+    pull: Sequence[Step]
+
+
+def place(
+    infrastructure: Any,
+    storage: CodeStorage | None,
+    *,
+    path: str | None,
+    work_pool: str | None,
+    job_variables: Mapping[str, Any],
+) -> Placed:
+    """What blocks, or none, say of a deployment; what is said beside them, `job_variables`, goes before.
+
+    `path` is a folder within the storage, or without one the folder of the code where the run is. An image that is named holds
+    the code in the folder that it works in, unless something else is said. Raises `NotDeployable`; `NotFound` for an unknown pool.
+    """
+    block = Process() if infrastructure is None else infrastructure
+    if not isinstance(block, InfrastructureBlock):
+        raise NotDeployable(f"{_title(block)} is no infrastructure. {_known(_INFRASTRUCTURE)}")
+    variables = {**block.job_variables(), **job_variables}
+    if work_pool is None:
+        work_pool = POOL_NAMES[block.pool_type]
+        make_pool(work_pool, block.pool_type)
+    if infrastructure is not None:
+        pool = get_pool(work_pool)
+        _check_type(block, pool)
+        if path is None and storage is None and has_image(pool, variables):
+            path = "."
+    pull = [] if storage is None else [storage.as_step()]
+    if path is not None:
+        pull.append({"set_working_directory": {"directory": path}})
+    return Placed(work_pool, variables, pull)
+
+
+def load_infrastructure(reference: str) -> InfrastructureBlock:
+    """The saved block that is known as `type/name`. Raises `NotFound`, `NotDeployable` for a block that is none."""
+    block = _load(reference, _INFRASTRUCTURE)
+    if not isinstance(block, InfrastructureBlock):
+        raise NotDeployable(f"Block `{reference}` is no infrastructure. {_known(_INFRASTRUCTURE)}")
+    return block
+
+
+def load_storage(reference: str) -> tuple[CodeStorage, str | None]:
+    """The saved block that is known as `type/name`, and the folder in it that `type/name/folder` names. Raises as
+    `load_infrastructure` does."""
+    slug, _, rest = reference.partition("/")
+    name, _, folder = rest.partition("/")
+    block = _load(f"{slug}/{name}", (GitHub,))
+    if not isinstance(block, CodeStorage):
+        raise NotDeployable(f"Block `{slug}/{name}` is no place of code. {_known((GitHub,))}")
+    return block, folder.strip("/") or None
 
 
 def make_pool(name: str, pool_type: str) -> None:
@@ -110,5 +155,36 @@ def make_pool(name: str, pool_type: str) -> None:
         return
 
 
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)
+def _load(reference: str, known: Sequence[type[Block]]) -> Block:
+    try:
+        slug, name = split_reference(reference)
+    except ValueError as error:
+        raise InvalidDefinition(str(error)) from error
+    try:
+        return Block.load(reference)
+    except NotFound as error:
+        class_ = next((each for each in known if each.get_block_type_slug() == slug), None)
+        if class_ is None:
+            error.args = (f"{error} {_known(known)}",)
+        elif not error.near:
+            todo = f'`{class_.__name__}(...).save("{name}")` in Python, or `penstock block create {slug} {name}`'
+            error.args = (f"{error} Save it first: {todo}.",)
+        raise
+
+
+def _check_type(block: InfrastructureBlock, pool: WorkPool) -> None:
+    if pool.type != block.pool_type:
+        raise NotDeployable(
+            f"{_title(block)} is for work pools of type {block.pool_type}, and `{pool.name}` is of type {pool.type}. Name another "
+            f"pool, or none: then it is `{POOL_NAMES[block.pool_type]}`."
+        )
+
+
+def _title(block: Any) -> str:
+    name = getattr(block, "_block_document_name", None)
+    return f"Block `{block.get_block_type_slug()}/{name}`" if name else type(block).__name__
+
+
+def _known(classes: Sequence[type[Block]]) -> str:
+    listed = ", ".join(f"{each.__name__} (`{each.get_block_type_slug()}/NAME`)" for each in classes)
+    return f"There {'is' if len(classes) == 1 else 'are'} {listed}."

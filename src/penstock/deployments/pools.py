@@ -7,9 +7,17 @@ from penstock.core.job_templates import fill_in
 from penstock.deployments.errors import NotDeployable
 from penstock.deployments.images import BASE_IMAGE, installed_version
 from penstock.scheduling import DeploymentSpec
-from penstock.work import WorkPool
+from penstock.sdk import wiring
+from penstock.settings import load_settings
+from penstock.work import GetWorkPool, WorkPool
 
 IMAGE_POOLS = ("docker", "kubernetes")
+
+
+def get_pool(name: str) -> WorkPool:
+    """A pool. Raises `NotFound`."""
+    settings = load_settings()
+    return wiring.open_orchestrator(settings).ask(GetWorkPool(name=name), wiring.principal_of(settings))
 
 
 def check_image(key: str, spec: DeploymentSpec, pool: WorkPool) -> str | None:
@@ -21,7 +29,7 @@ def check_image(key: str, spec: DeploymentSpec, pool: WorkPool) -> str | None:
     if pool.type not in IMAGE_POOLS:
         return None
     job, _ = fill_in(pool.base_job_template, spec.job_variables)
-    if _has_image(job):
+    if _names_image(job):
         return None
     name = f"{BASE_IMAGE}:{installed_version()}"
     if pool.type == "docker" and (spec.pull_steps or job.get("volumes")):
@@ -38,7 +46,12 @@ def check_image(key: str, spec: DeploymentSpec, pool: WorkPool) -> str | None:
     )
 
 
-def _has_image(job: Mapping[str, Any]) -> bool:
+def has_image(pool: WorkPool, job_variables: Mapping[str, Any]) -> bool:
+    """Whether runs with these job variables are of an image that the deployment or the pool's template names."""
+    return pool.type in IMAGE_POOLS and _names_image(fill_in(pool.base_job_template, job_variables)[0])
+
+
+def _names_image(job: Mapping[str, Any]) -> bool:
     """Docker has it at the top, Kubernetes in the manifest: in whichever container, the worker looks at that."""
     manifest: Any = job.get("job_manifest")
     for part in ("spec", "template", "spec"):

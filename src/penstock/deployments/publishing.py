@@ -8,13 +8,10 @@ from typing import Any
 from penstock.deployments.deployment import Deployment
 from penstock.deployments.errors import NotDeployable
 from penstock.deployments.images import AUTO, code_folder, split_name, tag_of_now
-from penstock.deployments.pools import check_image
+from penstock.deployments.pools import check_image, get_pool
 from penstock.deployments.steps import Place, run_steps
-from penstock.ports import Principal
 from penstock.scheduling import DeploymentSpec
-from penstock.sdk import wiring
 from penstock.settings import load_settings
-from penstock.work import GetWorkPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,6 @@ def deploy(
     """
     if not deployments:
         raise NotDeployable("There is nothing to deploy: give what `flow.to_deployment(...)` makes.")
-    settings = load_settings()
-    orchestrator, principal = wiring.open_orchestrator(settings), Principal(workspace=settings.workspace)
     pools = {}
     for each in deployments:
         pool = work_pool_name or each.spec.work_pool
@@ -52,7 +47,7 @@ def deploy(
                 f"Deployment `{each.key}` names no work pool. Give `work_pool_name`, or run it from here with `serve`."
             )
         if pool not in pools:
-            pools[pool] = orchestrator.ask(GetWorkPool(name=pool), principal)
+            pools[pool] = get_pool(pool)
         each.spec = replace(each.spec, work_pool=pool)
         if image is None:
             check_image(each.key, each.spec, pools[pool])

@@ -13,15 +13,13 @@ from penstock.deployments.deployment import Deployment
 from penstock.deployments.errors import NotDeployable
 from penstock.deployments.loading import CACHE_FOLDER, find_entrypoint
 from penstock.deployments.placeholders import fill
-from penstock.deployments.pools import check_image
+from penstock.deployments.pools import check_image, get_pool
 from penstock.deployments.project import Entry
 from penstock.deployments.resolving import resolve_all
 from penstock.deployments.steps import Outputs, Place, check_steps, look_up, run_steps
-from penstock.sdk import wiring
 from penstock.sdk.flows import Flow
 from penstock.sdk.loading import load_flow
 from penstock.settings import load_settings
-from penstock.work import GetWorkPool, WorkPool
 
 Tell = Callable[[str], None]
 
@@ -76,17 +74,11 @@ class Release:
             yield made
 
     def _warn(self, made: Deployment) -> None:
-        fetched = any(name.endswith("git_clone") for step in made.spec.pull_steps for name in step)
+        fetched = any(name.endswith(("git_clone", "pull_with_block")) for step in made.spec.pull_steps for name in step)
         if fetched and "-dirty-" in (made.spec.code_version or ""):
             self.tell(
                 f"Warning: {self.folder} has changes that are not committed, and runs of {made.key} fetch their code from git."
             )
-
-
-def get_pool(name: str) -> WorkPool:
-    """A pool. Raises `NotFound`."""
-    settings = load_settings()
-    return wiring.open_orchestrator(settings).ask(GetWorkPool(name=name), wiring.principal_of(settings))
 
 
 def _digest(steps: Sequence[Mapping[str, Any]]) -> str:

@@ -40,9 +40,9 @@ def as_storage(source: Any) -> CodeStorage:
         return GitRepository(source)
     if isinstance(source, str | Path):
         return LocalFolder(source)
-    if callable(getattr(source, "pull", None)) and callable(getattr(source, "as_step", None)):
-        storage: CodeStorage = source
-        return storage
+    if isinstance(source, CodeStorage):
+        return source
     raise NotDeployable(
-        f"A source of code is the URL of a git repository, a folder, or a storage such as GitRepository(...), got {source!r:.100}."
+        "A source of code is the URL of a git repository, a folder, or a storage such as GitRepository(...) or a GitHub block, "
+        f"got {source!r:.100}."
     )

@@ -22,7 +22,7 @@ from penstock.deployments import images
 from penstock.deployments.errors import CodeUnavailable, StepFailed
 from penstock.deployments.placeholders import KEEP, fill
 from penstock.deployments.storage.git import GitRepository, mask
-from penstock.deployments.storage.places import Resolved
+from penstock.deployments.storage.places import CodeStorage, Resolved
 
 OUTPUT_LINE_MAX = 500
 _SHARED_OPTIONS = ("id", "requires")
@@ -102,6 +102,7 @@ def git_clone(
     tag: str | None = None,
     commit: str | None = None,
     commit_sha: str | None = None,
+    reference: str | None = None,
     include_submodules: bool = False,
     access_token: Any = None,
     credentials: Any = None,
@@ -112,10 +113,22 @@ def git_clone(
         branch=branch,
         tag=tag,
         commit=commit or commit_sha,
+        reference=reference,
         credentials=credentials if credentials is not None else access_token,
         include_submodules=include_submodules,
     )
     return place.arrive(fetched.pull(place.cache))
+
+
+def pull_with_block(place: Place, block_type_slug: str, block_document_name: str) -> Mapping[str, Any]:
+    """Fetch what a saved block says, such as a GitHub block, and go on in it."""
+    from penstock.sdk.blocks import Block  # lazy: pydantic, 80 ms
+
+    name = f"{block_type_slug}/{block_document_name}"
+    storage = Block.load(name)
+    if not isinstance(storage, CodeStorage):
+        raise StepFailed("pull_with_block", f"block `{name}` is no place of code.")
+    return place.arrive(storage.pull(place.cache))
 
 
 def run_shell_script(
@@ -200,6 +213,7 @@ _STEPS: Mapping[str, Callable[..., Mapping[str, Any]]] = MappingProxyType(
         for step in (
             set_working_directory,
             git_clone,
+            pull_with_block,
             run_shell_script,
             pip_install_requirements,
             build_docker_image,
@@ -284,6 +298,7 @@ __all__ = [
     "build_docker_image",
     "check_steps",
     "git_clone",
+    "pull_with_block",
     "pip_install_requirements",
     "push_docker_image",
     "run_shell_script",

@@ -93,12 +93,15 @@ def as_entry(deployment: Deployment) -> dict[str, Any]:
     if limit is not None and spec.collision != "enqueue":
         limit = {"limit": limit, "collision": spec.collision}
     pool = {"name": spec.work_pool, "work_queue_name": spec.work_queue, "job_variables": dict(spec.job_variables)}
-    own_tags = set(spec.tags) - (deployment.flow.options.tags if deployment.flow is not None else set())
+    flow = deployment.flow
+    own_tags = set(spec.tags) - (flow.options.tags if flow is not None else set())
+    own_description = flow.description if flow is not None else None
     entry = {
         "name": deployment.name,
         "flow_name": deployment.flow_name,
         "entrypoint": spec.entrypoint,
         "version": spec.version_name,
+        "description": spec.description if spec.description != own_description else None,
         "tags": sorted(own_tags),
         "parameters": dict(spec.parameters),
         "enforce_parameter_schema": None if spec.enforce_parameter_schema else False,
@@ -108,9 +111,13 @@ def as_entry(deployment: Deployment) -> dict[str, Any]:
         "on_crash": None if spec.on_crash == "none" else spec.on_crash,
         "on_crash_limit": None if spec.on_crash == "none" or spec.on_crash_limit == 3 else spec.on_crash_limit,
         "deadline": spec.deadline_seconds,
+        "paused": deployment.paused,
         "pull": [dict(step) for step in spec.pull_steps],
     }
-    return {key: value for key, value in entry.items() if value not in (None, [], {})}
+    taken_away = deployment.schedules is not None and not deployment.schedules
+    return {
+        key: value for key, value in entry.items() if value not in (None, [], {}) or (key == "schedules" and taken_away)
+    }
 
 
 def schedule_entry(schedule: Schedule) -> dict[str, Any]:

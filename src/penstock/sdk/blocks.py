@@ -35,6 +35,10 @@ BUILT_IN: Mapping[str, str] = {
     "json": "penstock.sdk.blocks:JSON",
     "sqlalchemy-connector": "penstock.integrations.connectors:SqlAlchemyConnector",
     "kubernetes-cluster-config": "penstock.integrations.clusters:KubernetesClusterConfig",
+    "process": "penstock.deployments.infrastructure:Process",
+    "docker-container": "penstock.deployments.infrastructure:DockerContainer",
+    "kubernetes-job": "penstock.deployments.infrastructure:KubernetesJob",
+    "github": "penstock.deployments.storage.github:GitHub",
 }
 DEPTH_MAX = 20
 """How deep blocks may lie within one another."""

@@ -24,6 +24,7 @@ GIT_SECONDS_MAX = 900.0
 GIT_LINE_MAX = 500
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 COMMIT_LENGTHS = (40, 64)
+_NAMES = ("branch", "tag", "commit", "reference")
 _SAYS_NOTHING = "fatal: Could not read from remote repository."
 """What git ends with after it has said why."""
 _HIDDEN = "***"
@@ -36,8 +37,9 @@ _SECRET_FIELDS = ("token", "access_token", "password", "app_password")
 class GitRepository:
     """A git repository, at a branch, a tag or a commit; at the default branch if none is named.
 
-    `credentials` is a token, a mapping with `username` and `password` or `token`, a saved block that has them, or
-    the name of one as `{{ penstock.blocks.TYPE.NAME }}`. A `commit` that was fetched once needs no network.
+    A `reference` is a branch, a tag or a commit, whichever there is. `credentials` is a token, a mapping with `username` and
+    `password` or `token`, a saved block that has them, or the name of one as `{{ penstock.blocks.TYPE.NAME }}`. A `commit` that
+    was fetched once needs no network.
     """
 
     url: str
@@ -46,9 +48,10 @@ class GitRepository:
     commit: str | None = None
     credentials: Any = field(default=None, repr=False)
     include_submodules: bool = False
+    reference: str | None = None
 
     def __post_init__(self) -> None:
-        named = [name for name in ("branch", "tag", "commit") if getattr(self, name) is not None]
+        named = [name for name in _NAMES if getattr(self, name) is not None]
         if len(named) > 1:
             raise NotDeployable(f"Name one of branch, tag and commit of {mask(self.url)}, not {' and '.join(named)}.")
         if not isinstance(self.url, str) or not self.url or self.url.startswith("-"):
@@ -70,13 +73,10 @@ class GitRepository:
     def pull(self, destination: Path) -> Resolved:
         """Fetch what is not there yet. Raises `CodeUnavailable` with git's own last line."""
         cache = destination / _cache_key(self.url)
-        if self.commit is not None and len(self.commit) in COMMIT_LENGTHS:
-            commit = self.commit
-        elif self.commit is not None:
-            known = [path.name for path in cache.glob(f"{self.commit}*") if path.is_dir()]
-            commit = known[0] if len(known) == 1 else self.commit
-        else:
-            commit = self.find_commit()
+        commit = self.commit or (self.reference if _is_whole(self.reference) else None) or self.find_commit()
+        if not _is_whole(commit):
+            known = {path.name.partition("+")[0] for path in cache.glob(f"{commit}*") if path.is_dir()}
+            commit = known.pop() if len(known) == 1 else commit
         folder = cache / self._folder_name(commit)
         if not folder.is_dir():
             folder = self._fetch(cache, commit)
@@ -88,7 +88,7 @@ class GitRepository:
             raise NotDeployable(
                 f"{mask(self.url)} holds a password. Save it in a block and name that as `credentials`."
             )
-        options = {name: getattr(self, name) for name in ("branch", "tag", "commit") if getattr(self, name) is not None}
+        options = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
         if self.include_submodules:
             options["include_submodules"] = True
         if self.credentials is not None:
@@ -96,22 +96,29 @@ class GitRepository:
         return {"git_clone": {"repository": self.url, **options}}
 
     def find_commit(self) -> str:
-        """The commit that the branch, the tag or the default branch is at, by the repository itself. Raises `CodeUnavailable`."""
-        wanted = "HEAD"
-        if self.branch is not None:
-            wanted = f"refs/heads/{self.branch}"
-        elif self.tag is not None:
-            wanted = f"refs/tags/{self.tag}"
-        said = self._git(["ls-remote", "--", self._bare_url, wanted, f"{wanted}^{{}}"])
-        found: dict[str, str] = {}
-        for line in said.splitlines():
-            commit, _, name = line.partition("\t")
-            found[name] = commit
-        at = found.get(f"{wanted}^{{}}") or found.get(wanted)
-        if at is None:
-            name = f"branch `{self.branch}`" if self.branch else f"tag `{self.tag}`" if self.tag else "commit"
-            raise CodeUnavailable(f"The git repository {mask(self.url)} has no {name}.")
-        return at
+        """The commit that the branch, the tag or the default branch is at, by the repository itself. Raises `CodeUnavailable`.
+
+        A reference that is neither is answered as it is if it may be a commit.
+        """
+        if self.reference is not None:
+            wanted = [f"refs/heads/{self.reference}", f"refs/tags/{self.reference}"]
+        elif self.branch is not None:
+            wanted = [f"refs/heads/{self.branch}"]
+        else:
+            wanted = ["HEAD" if self.tag is None else f"refs/tags/{self.tag}"]
+        names = [shown for name in wanted for shown in (f"{name}^{{}}", name)]  # what a tag stands for before the tag
+        said = self._git(["ls-remote", "--", self._bare_url, *names])
+        found = {name: commit for commit, _, name in (line.partition("\t") for line in said.splitlines())}
+        for name in names:
+            if name in found:
+                return found[name]
+        if self.reference is not None and COMMIT.fullmatch(self.reference):
+            return self.reference
+        kind = next((kind for kind in _NAMES if getattr(self, kind) is not None), None)
+        if kind is None:
+            raise CodeUnavailable(f"The git repository {mask(self.url)} has no commit.")
+        what = "branch or tag" if kind == "reference" else kind
+        raise CodeUnavailable(f"The git repository {mask(self.url)} has no {what} `{getattr(self, kind)}`.")
 
     @property
     def _bare_url(self) -> str:
@@ -131,7 +138,7 @@ class GitRepository:
         try:
             self._git(["init", "--quiet", str(made)])
             try:
-                if len(commit) not in COMMIT_LENGTHS:
+                if not _is_whole(commit):
                     raise CodeUnavailable("an abbreviated commit cannot be fetched by itself")
                 self._git(["-C", str(made), "fetch", "--quiet", "--depth", "1", "--", self._bare_url, commit])
             except CodeUnavailable:  # a server that gives whole branches only
@@ -259,6 +266,10 @@ def _name_of_block(credentials: Any, url: str) -> str:
         f"The credentials of {mask(url)} must be a saved block, or its name as `{{{{ penstock.blocks.TYPE.NAME }}}}`: "
         "a deployment holds no secrets."
     )
+
+
+def _is_whole(commit: str | None) -> bool:
+    return commit is not None and len(commit) in COMMIT_LENGTHS and COMMIT.fullmatch(commit) is not None
 
 
 def _cache_key(url: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from penstock.deployments.errors import CodeUnavailable
 from penstock.deployments.folders import version_of_folder
@@ -18,6 +18,7 @@ class Resolved:
     """A commit, or a digest; none if there is too much of it to say."""
 
 
+@runtime_checkable
 class CodeStorage(Protocol):
     """A place that code is kept in. Object stores join by these two."""
 
