@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.blocks import GitHub
 from penstock.deployments.errors import CodeUnavailable, NotDeployable
 from penstock.deployments.storage import GitRepository
 from tests.deployments.repositories import Repository
@@ -133,11 +134,11 @@ def test_credentials_reach_the_server_and_no_message(cache: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Closed) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.server_port
-        for url, credentials in (
-            (f"http://127.0.0.1:{port}/x.git", {"username": "ada", "password": "hunter2"}),
-            (f"http://ada:hunter2@127.0.0.1:{port}/x.git", None),
+        for wanted in (
+            GitRepository(f"http://127.0.0.1:{port}/x.git", credentials={"username": "ada", "password": "hunter2"}),
+            GitRepository(f"http://ada:hunter2@127.0.0.1:{port}/x.git"),
+            GitHub(repository=f"http://ada@127.0.0.1:{port}/x.git", access_token="hunter2"),
         ):
-            wanted = GitRepository(url, credentials=credentials)
             with pytest.raises(CodeUnavailable) as raised:
                 wanted.pull(cache)
             assert "hunter2" not in str(raised.value) + repr(raised.value.__cause__)

@@ -206,10 +206,13 @@ class GitRepository:
             return None
         user, secret = credentials_of(self.credentials)
         if secret is None:
-            user, secret = parts.username, parts.password
+            secret = parts.password
         if secret is None:
             return None
-        return "Authorization: Basic " + b64encode(f"{user or 'x-access-token'}:{secret}".encode()).decode()
+        return (
+            "Authorization: Basic "
+            + b64encode(f"{user or parts.username or 'x-access-token'}:{secret}".encode()).decode()
+        )
 
     def _last_line(self, said: bytes) -> str:
         lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]

@@ -28,7 +28,7 @@ class GitHub(Block):
     _block_type_name: ClassVar[str | None] = "GitHub"
 
     repository: str
-    """A URL; `owner/name` is a repository at GitHub."""
+    """A URL; `owner/name` is a repository at GitHub. Where a token goes with a certain user name, the URL has that before an `@`."""
     reference: str | None = None
     """A branch, a tag or a commit; the default branch if none is named."""
     access_token: SecretStr | None = None
