@@ -18,7 +18,8 @@ from penstock.sdk.blocks import Block
 
 def _describe(schema: dict[str, Any], class_: type["InfrastructureBlock"]) -> None:
     """The fields as the template has them."""
-    schema["properties"] = dict(class_.get_variables())
+    fields = schema["properties"]
+    fields |= {name: said for name, said in class_.get_variables().items() if name in fields}
 
 
 class InfrastructureBlock(Block):
