@@ -201,6 +201,44 @@ def test_no_task_is_left_waiting_while_the_pool_grows() -> None:
         assert [6] * 40 == [run(body, workers=4) for _ in range(40)]
 
 
+def test_tasks_that_compute_keep_none_waiting_that_there_are_workers_for() -> None:
+    freed = Event()
+
+    @task
+    def compute() -> str:
+        while not freed.is_set():
+            pass
+        return "computed"
+
+    @task
+    def free() -> str:
+        freed.set()
+        return "freed"
+
+    def body() -> list[str]:
+        return [future.result(PATIENCE) for future in [*(compute.submit() for _ in range(4)), free.submit()]]
+
+    assert ["computed"] * 4 + ["freed"] == run(body, workers=32)
+
+
+def test_more_threads_come_again_after_tasks_that_needed_few() -> None:
+    barrier = Barrier(32)
+
+    @task
+    def nothing() -> None: ...
+
+    @task
+    def meet() -> int:
+        return barrier.wait(PATIENCE)
+
+    def body() -> list[int]:
+        for future in [nothing.submit() for _ in range(3_000)]:
+            future.result()
+        return [future.result() for future in [meet.submit() for _ in range(32)]]
+
+    assert list(range(32)) == sorted(run(body, workers=32))
+
+
 def test_the_threads_of_a_run_end_with_it() -> None:
     before = set(threading.enumerate())
     run(lambda: descend.map([3] * 10).result(), workers=4)

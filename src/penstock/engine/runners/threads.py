@@ -2,9 +2,13 @@
 
 The pool never deadlocks when tasks wait for tasks: a thread that waits for a call that nobody has begun runs it
 itself, and while it waits for one that runs elsewhere the pool may run one thread more.
+
+Threads come where they help: two at once, the others within milliseconds, unless tasks are so short that those would
+only take turns at the interpreter. 10,000 empty tasks cost 150 µs each in 32 threads, and 55 in two.
 """
 
 import threading
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +22,22 @@ from penstock.engine.runners import Runner, TaskRunner
 
 if TYPE_CHECKING:
     from penstock.engine.runs import FlowRunContext
+
+
+THREADS_AT_ONCE = 2
+"""So many begin as soon as there is something for them."""
+LOOK_SECONDS = 0.001
+LOOK_SECONDS_IF_FULL = 0.01
+"""How often it is looked whether more or fewer would help, while calls wait."""
+SHORT_SECONDS = 0.0003
+"""Where calls are queued or taken more often, the interpreter has its hands full with them."""
+COMPUTES_MIN, COMPUTES_MAX = 0.7, 1.7
+"""Processors in use while threads take turns at the interpreter: with fewer they wait for something else, and with more
+their work needs no interpreter."""
+URGE_IF_WAITING, URGE_ENOUGH = 5, 15
+"""There are twice as many after three looks in a row at which tasks waited for something else; and after 15 at which one
+computed and nothing moved, since what is queued may be what only waits. After three at which tasks came and went and took
+turns at the interpreter, there are no more than at the start."""
 
 
 class ThreadPoolTaskRunner(TaskRunner):
@@ -38,11 +58,16 @@ class ThreadPool:
 
     def __init__(self, max_workers: int):
         self._max = max_workers
+        self._enough = min(max_workers, THREADS_AT_ONCE)
         self._queue: SimpleQueue[TaskFuture | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[_PoolThread] = []
         self._idle = 0
         self._blocked = 0
+        self._queued = 0
+        self._taken = 0
+        self._wanting = threading.Event()
+        self._grower: threading.Thread | None = None
         self._closed = False
         self._loop: _LoopThread | None = None
 
@@ -55,8 +80,9 @@ class ThreadPool:
     def put(self, future: TaskFuture) -> None:
         """Queue a call for the next free thread, and start one more if that is due."""
         self._queue.put(future)
+        self._queued += 1
         if len(self._threads) - self._blocked < self._max:
-            self._grow()
+            self._want_more()
 
     def execute(self, future: TaskFuture) -> None:
         """Run a call in the current thread."""
@@ -88,9 +114,11 @@ class ThreadPool:
             self._loop.interrupt()
 
     def close(self) -> None:
-        self._closed = True
+        with self._lock:
+            self._closed = True
         for _ in self._threads:
             self._queue.put(None)
+        self._wanting.set()
         if self._loop is not None:
             self._loop.close()
 
@@ -114,27 +142,73 @@ class ThreadPool:
             future = self._queue.get()
             with self._lock:
                 self._idle -= 1
+                self._taken += 1
             if future is None:
                 return
             if not self._queue.empty():
-                self._grow()  # whoever queued more may have counted on this thread
+                self._want_more()  # whoever queued more may have counted on this thread
             thread.current = future
             self.execute(future)
             thread.current = future = None
-            if len(self._threads) - self._blocked > self._max and self._retire(thread):
+            if len(self._threads) - self._blocked > self._enough and self._retire(thread):
                 return
 
-    def _grow(self) -> None:
+    def _want_more(self) -> None:
+        """Calls are queued: have a thread for them at once, or soon if more would help."""
+        if len(self._threads) - self._blocked < self._enough:
+            self._grow()
+        elif self._queue.qsize() > self._idle and not self._wanting.is_set():
+            self._wanting.set()
+            if self._grower is None and self._max > THREADS_AT_ONCE:
+                self._start_grower()
+
+    def _grow(self) -> bool:
+        """Start a thread for each call that nobody is free for, up to what is enough; tells whether there are any."""
+        begun: list[_PoolThread] = []
         with self._lock:
-            if self._closed or len(self._threads) - self._blocked >= self._max or self._queue.qsize() <= self._idle:
+            if self._closed:
+                return False
+            waiting = self._queue.qsize() - self._idle
+            for _ in range(min(waiting, self._enough - (len(self._threads) - self._blocked))):
+                thread = _PoolThread(self, len(self._threads))
+                self._threads.append(thread)
+                begun.append(thread)
+        for thread in begun:
+            thread.start()
+        return waiting > 0
+
+    def _start_grower(self) -> None:
+        with self._lock:
+            if self._grower is not None or self._closed:
                 return
-            thread = _PoolThread(self, len(self._threads))
-            self._threads.append(thread)
-        thread.start()
+            self._grower = threading.Thread(target=self._watch, name="penstock-task-pool", daemon=True)
+        self._grower.start()
+
+    def _watch(self) -> None:
+        """While calls wait: look what the threads do, and say how many of them are enough."""
+        urge = 0
+        while not self._closed:
+            self._wanting.wait()
+            moved, used, at = self._queued + self._taken, time.process_time(), time.perf_counter()
+            time.sleep(LOOK_SECONDS if self._enough < self._max else LOOK_SECONDS_IF_FULL)
+            passed = time.perf_counter() - at
+            moves_often = (self._queued + self._taken - moved) * SHORT_SECONDS > passed
+            computes = COMPUTES_MIN < (time.process_time() - used) / passed < COMPUTES_MAX
+            if computes and moves_often:
+                urge = min(urge, 0) - URGE_IF_WAITING
+            else:
+                urge = max(urge, 0) + (1 if computes else URGE_IF_WAITING)
+            if urge >= URGE_ENOUGH:
+                self._enough = min(self._enough * 2, self._max)
+            elif urge <= -URGE_ENOUGH:
+                self._enough = THREADS_AT_ONCE
+            self._wanting.clear()  # before it is looked whether anything waits: what comes meanwhile says so again
+            if self._grow():
+                self._wanting.set()
 
     def _retire(self, thread: "_PoolThread") -> bool:
         with self._lock:
-            if len(self._threads) - self._blocked <= self._max:
+            if len(self._threads) - self._blocked <= self._enough:
                 return False
             self._threads.remove(thread)
             return True
