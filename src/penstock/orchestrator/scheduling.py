@@ -44,13 +44,35 @@ def make_handlers(cancel: Cancel) -> Mapping[type[Request[Any]], Handler]:
         scheduling.FireSchedules: Firing(cancel),
         scheduling.RequestRun: _by(requests.request_run),
         scheduling.GetRunRequest: _within(requests.get_run_request),
-        scheduling.CheckDeadlines: lambda store, request, by: deadlines.check_deadlines(store),
+        scheduling.CheckDeadlines: Awaiting(lambda store, by: deadlines.check_deadlines(store)),
         scheduling.CreateBackfill: _by(backfills.create_backfill),
         scheduling.ListBackfills: _within(backfills.list_backfills),
         scheduling.GetBackfill: _within(backfills.get_backfill),
         scheduling.MoveBackfill: lambda store, request, by: _move_backfill(store, request, by, cancel),
-        scheduling.AdvanceBackfills: lambda store, request, by: backfills.advance(store, actor=by.name),
+        scheduling.AdvanceBackfills: Awaiting(lambda store, by: (backfills.advance(store, actor=by.name), None)),
     }
+
+
+class Awaiting:
+    """Answers what is asked every second, and nearly always in vain: the store is read only if somebody wrote since.
+
+    Where the database tells of no writes it is read each time.
+    """
+
+    def __init__(self, look: Callable[[Store, Principal], tuple[int, int | None]]):
+        """`look` tells how much was done, and from when on there may be more though nobody writes (none: never)."""
+        self._look = look
+        self._nothing: tuple[int, int | None] | None = None
+
+    def __call__(self, store: Store, request: Request[int], by: Principal) -> int:
+        """Look, unless there can be nothing."""
+        token = store.database.change_token()
+        if token is not None and self._nothing is not None and self._nothing[0] == token:
+            if self._nothing[1] is None or self._nothing[1] > store.now_us():
+                return 0
+        done, due_at = self._look(store, by)
+        self._nothing = None if token is None or done else (token, due_at)
+        return done
 
 
 class Firing:

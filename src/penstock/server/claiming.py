@@ -27,7 +27,7 @@ from penstock.server.samples import describe_example
 from penstock.wire import ROUTES, answer_type, decoder, field_types
 from penstock.work import ClaimedRun, ClaimRuns
 
-LOOK_SECONDS, LOOK_SECONDS_IF_TOLD = 0.1, 0.25
+LOOK_SECONDS = 0.25
 """How often it asks though it heard of nothing: for runs whose time has come, and for what other processes write to a file."""
 LOOK_SECONDS_MIN = 0.02
 """Between two questions, however much is written."""
@@ -89,13 +89,14 @@ class ClaimDesk:
     async def _look(self) -> None:
         self._commits.start()
         while any(self._waiting.values()) and not self._closed:
-            await self._commits.wait(LOOK_SECONDS_IF_TOLD if self._commits.hearing else LOOK_SECONDS)
+            heard = await self._commits.wait(LOOK_SECONDS)
             for place, group in list(self._waiting.items()):
                 if not group:
                     del self._waiting[place]
                 while group and await self._serve(group):
                     pass
-            await asyncio.sleep(LOOK_SECONDS_MIN)
+            if heard:
+                await asyncio.sleep(LOOK_SECONDS_MIN)
 
     async def _serve(self, group: deque[_Waiter]) -> bool:
         """Ask for who waits longest; tells whether there may be more for the next."""

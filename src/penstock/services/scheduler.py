@@ -14,7 +14,7 @@ from penstock.services.units import Services, Unit
 from penstock.settings import Settings
 from penstock.work import ReapClaims
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 """A schedule that somebody else saves is heard of within this time; ticks that are known of are waited for to the moment."""
 WAIT_SECONDS_MIN = 0.005
 PASSES_MAX = 20

@@ -2,7 +2,7 @@
 
 import logging
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from penstock.core.records import LogSeen
 from penstock.store.database import Store
@@ -17,12 +17,16 @@ LOGGER = "penstock.deadlines"
 r, a = flow_run.c, run_request.c
 
 
-def check_deadlines(store: Store) -> int:
-    """Answer `CheckDeadlines`: an event, a line in the run's log, and a message beside its state."""
+def check_deadlines(store: Store) -> tuple[int, int | None]:
+    """Answer `CheckDeadlines`: an event, a line in the run's log, and a message beside its state.
+
+    Also tells when to look again if nobody writes before, none if never.
+    """
     with store.read() as connection:
         now = store.now_us(connection)
-        if connection.execute(select(a.flow_run_seq).where(a.deadline_at <= now).limit(1)).first() is None:
-            return 0
+        earliest = connection.execute(select(func.min(a.deadline_at)).where(a.deadline_at.is_not(None))).scalar()
+        if earliest is None or earliest > now:
+            return 0, earliest
     with store.write() as transaction:
         connection, now = transaction.connection, transaction.now_us()
         rows = connection.execute(
@@ -67,4 +71,4 @@ def check_deadlines(store: Store) -> int:
         add_events(transaction, events)
         looked_at = a.flow_run_seq.in_([row.seq for row in rows])
         connection.execute(update(run_request).where(looked_at).values(deadline_at=None))
-        return len(missed)
+        return len(missed), now
