@@ -1,10 +1,16 @@
-"""Loading many modules at once.
+"""Loading many modules at once, and leaving them.
 
 Each of their functions and classes is an object that Python's garbage collector looks at again and again, and none of
-them is garbage: of the 390 ms that a process with a flow of one task takes, that is 60.
+them is garbage: of the 450 ms that a process with a flow of one task took, that was 60 while they load, and 50 more when
+the interpreter ends.
 """
 
+import contextlib
 import gc
+import io
+
+_FILE = io.IOBase.__mro__[1]
+"""What all files derive from, in C: asking for that is quick."""
 
 
 class collecting_later:
@@ -19,3 +25,16 @@ class collecting_later:
     def __exit__(self, *_: object) -> None:
         if self._was_on:
             gc.enable()
+
+
+def leave_uncollected() -> None:
+    """At a process's end: spare it the last look for garbage among all that there is.
+
+    A file that only this look would have closed, because it is part of a cycle, has what was written to it all the same.
+    """
+    things = gc.get_objects()
+    kinds = {kind for kind in set(map(type, things)) if issubclass(kind, _FILE)}
+    for file in [thing for thing in things if type(thing) in kinds]:
+        with contextlib.suppress(Exception):  # closed, broken, or the user's own kind of file: as it is at every exit
+            file.flush()
+    gc.freeze()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = {
     "alembic",
@@ -71,3 +72,15 @@ def test_the_collector_is_as_it_was_once_modules_are_loaded() -> None:
     flow = "from penstock import flow\n@flow\ndef f(): ...\nf()\n"
     assert "True" == run_python(f"import gc\n{flow}print(gc.isenabled())").splitlines()[-1]
     assert "False" == run_python(f"import gc\ngc.disable()\n{flow}print(gc.isenabled())").splitlines()[-1]
+
+
+def test_the_end_of_a_process_looks_for_no_garbage_among_all_modules() -> None:
+    ask = "import atexit, gc\natexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+    assert "True" == run_python(f"{ask}from penstock import flow\n@flow\ndef f(): ...\nf()\n").splitlines()[-1]
+
+
+def test_a_file_that_only_the_collector_would_close_has_what_was_written_to_it(tmp_path: Path) -> None:
+    flow = "from penstock import flow\n@flow\ndef f(): ...\nf()\n"
+    cycle = f"class Note: ...\nnote = Note()\nnote.self, note.file = note, open({str(tmp_path / 'notes')!r}, 'w')\n"
+    run_python(f"{flow}{cycle}note.file.write('kept')")
+    assert "kept" == (tmp_path / "notes").read_text()

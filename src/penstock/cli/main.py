@@ -16,6 +16,7 @@ from penstock.cli.exits import ExitCode
 from penstock.cli.output import Terminal
 from penstock.cli.session import Session
 from penstock.core.errors import MissingExtra, PenstockError, SettingInvalid
+from penstock.loading import leave_uncollected
 
 PROGRAM = "penstock"
 COMPLETION_VARIABLE = "_PENSTOCK_COMPLETE"
@@ -91,7 +92,9 @@ def root(context: click.Context, profile: str | None, no_color: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line of this process and exit."""
-    sys.exit(int(invoke(arguments)))
+    code = int(invoke(arguments))
+    leave_uncollected()
+    sys.exit(code)
 
 
 def invoke(arguments: Sequence[str] | None = None) -> ExitCode | int:

@@ -68,10 +68,11 @@ class Awaiting:
         """Look, unless there can be nothing."""
         token = store.database.change_token()
         if token is not None and self._nothing is not None and self._nothing[0] == token:
-            if self._nothing[1] is None or self._nothing[1] > store.now_us():
+            _, again_at = self._nothing
+            if again_at is None or again_at > store.now_us():
                 return 0
-        done, due_at = self._look(store, by)
-        self._nothing = None if token is None or done else (token, due_at)
+        done, again_at = self._look(store, by)
+        self._nothing = None if token is None or done else (token, again_at)
         return done
 
 

@@ -35,7 +35,7 @@ from penstock.engine.replay import is_alive, sweep
 from penstock.engine.retention import prune_daily
 from penstock.engine.runners.threads import ThreadPoolTaskRunner
 from penstock.engine.services import Services
-from penstock.loading import collecting_later
+from penstock.loading import collecting_later, leave_uncollected
 from penstock.ports import FindCancellations, FlowRun, GetFlowRun, MarkCrashed, Orchestrator, Principal, ResultStore
 from penstock.results.folder import FolderResultStore, is_object_store
 from penstock.sdk.logging import capture_loggers
@@ -474,6 +474,7 @@ def _close_at_exit() -> None:
         shut_down()
 
 
+atexit.register(leave_uncollected)  # called after the next one
 atexit.register(_close_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _process.forget_after_fork())

@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, NoReturn
 
+from penstock.loading import leave_uncollected
 from penstock.ports import FlowRun
 from penstock.scheduling import DeploymentSpec
 from penstock.wire import decoder, encoder
@@ -173,6 +174,7 @@ def _leave(code: int) -> NoReturn:
     """End a fork as an interpreter ends, but for its taking all modules apart, which takes longer than a short run."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for the user's threads, as multiprocessing has it
+        atexit.unregister(leave_uncollected)  # nobody collects
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

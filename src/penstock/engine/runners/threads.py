@@ -37,7 +37,7 @@ their work needs no interpreter."""
 URGE_IF_WAITING, URGE_ENOUGH = 5, 15
 """There are twice as many after three looks in a row at which tasks waited for something else; and after 15 at which one
 computed and nothing moved, since what is queued may be what only waits. After three at which tasks came and went and took
-turns at the interpreter, there are no more than at the start."""
+turns at the interpreter, one is enough."""
 
 
 class ThreadPoolTaskRunner(TaskRunner):
@@ -201,7 +201,7 @@ class ThreadPool:
             if urge >= URGE_ENOUGH:
                 self._enough = min(self._enough * 2, self._max)
             elif urge <= -URGE_ENOUGH:
-                self._enough = THREADS_AT_ONCE
+                self._enough = 1
             self._wanting.clear()  # before it is looked whether anything waits: what comes meanwhile says so again
             if self._grow():
                 self._wanting.set()
