@@ -31,7 +31,7 @@ class ProcessPool(ThreadPool):
     """A pool of threads, each of which has a child process do its calls."""
 
     def __init__(self, max_workers: int):
-        super().__init__(max_workers)
+        super().__init__(max_workers, at_once=max_workers)  # they do not take turns at one interpreter
         self._children: dict[int, Child] = {}
 
     def enqueue(self, future: TaskFuture) -> None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 THREADS_AT_ONCE = 2
-"""So many begin as soon as there is something for them."""
 LOOK_SECONDS = 0.001
 LOOK_SECONDS_IF_FULL = 0.01
 """How often it is looked whether more or fewer would help, while calls wait."""
@@ -56,9 +55,10 @@ ConcurrentTaskRunner = ThreadPoolTaskRunner
 class ThreadPool:
     """The threads of one flow run, started as they are needed."""
 
-    def __init__(self, max_workers: int):
+    def __init__(self, max_workers: int, *, at_once: int = THREADS_AT_ONCE):
+        """`at_once`: how many there are as soon as there is something for them; more come where they help."""
         self._max = max_workers
-        self._enough = min(max_workers, THREADS_AT_ONCE)
+        self._enough = self._at_once = min(max_workers, at_once)
         self._queue: SimpleQueue[TaskFuture | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[_PoolThread] = []
@@ -159,7 +159,7 @@ class ThreadPool:
             self._grow()
         elif self._queue.qsize() > self._idle and not self._wanting.is_set():
             self._wanting.set()
-            if self._grower is None and self._max > THREADS_AT_ONCE:
+            if self._grower is None and self._max > self._at_once:
                 self._start_grower()
 
     def _grow(self) -> bool:
