@@ -8,9 +8,23 @@ the interpreter ends.
 import contextlib
 import gc
 import io
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from types import ModuleType
 
 _FILE = io.IOBase.__mro__[1]
 """What all files derive from, in C: asking for that is quick."""
+_COMPILED = tuple(EXTENSION_SUFFIXES)
+_INDIFFERENT = sys.stdlib_module_names | {
+    "sqlalchemy",
+    "greenlet",
+    "pydantic_core",
+    "markupsafe",
+    "yaml",
+    "_cffi_backend",
+    "cryptography",
+}
+"""Compiled, and indifferent to how a process ends."""
 
 
 class collecting_later:
@@ -28,13 +42,24 @@ class collecting_later:
 
 
 def leave_uncollected() -> None:
-    """At a process's end: spare it the last look for garbage among all that there is.
+    """At a process's end: spare it the last look for garbage among all that there is, where nobody else relies on that look.
 
-    A file that only this look would have closed, because it is part of a cycle, has what was written to it all the same.
+    Libraries that are compiled may: some say that they leak if their types are left. A file that only this look would have
+    closed, because it is part of a cycle, has what was written to it all the same.
     """
+    if (
+        not {name.partition(".")[0] for name, module in list(sys.modules.items()) if _is_compiled(module)}
+        <= _INDIFFERENT
+    ):
+        return
     things = gc.get_objects()
     kinds = {kind for kind in set(map(type, things)) if issubclass(kind, _FILE)}
     for file in [thing for thing in things if type(thing) in kinds]:
         with contextlib.suppress(Exception):  # closed, broken, or the user's own kind of file: as it is at every exit
             file.flush()
     gc.freeze()
+
+
+def _is_compiled(module: object) -> bool:
+    path = module.__dict__.get("__file__") if isinstance(module, ModuleType) else None  # asked for nothing lazy
+    return isinstance(path, str) and path.endswith(_COMPILED)

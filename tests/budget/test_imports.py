@@ -84,3 +84,11 @@ def test_a_file_that_only_the_collector_would_close_has_what_was_written_to_it(t
     cycle = f"class Note: ...\nnote = Note()\nnote.self, note.file = note, open({str(tmp_path / 'notes')!r}, 'w')\n"
     run_python(f"{flow}{cycle}note.file.write('kept')")
     assert "kept" == (tmp_path / "notes").read_text()
+
+
+def test_libraries_that_tell_of_leaks_find_none() -> None:
+    flow = "from penstock import flow\n@flow\ndef f(): return duckdb.connect()\nf(return_state=True)\n"
+    finished = subprocess.run(
+        [sys.executable, "-c", f"import duckdb\n{flow}"], capture_output=True, text=True, check=True
+    )
+    assert "leak" not in finished.stderr
