@@ -92,7 +92,7 @@ def test_what_the_course_types_is_written_deployed_and_run(cli: Cli, project: Pa
     (repository.folder / "flows").mkdir()
     elsewhere = "import os" + FLOWS.replace("{color}", "{os.environ['TAXI']}-{color}")
     (repository.folder / "flows" / "flows.py").write_text(elsewhere)
-    repository.commit()
+    commit = repository.commit()
     cli.ok("block", "create", "github", "zoom", "-p", f"repository={repository.url}", "-p", "access_token=t0ken")
     cli.ok("block", "create", "process", "zoom", "-p", "env.TAXI=yellow-cab")
     build = ("deployment", "build", "./flows.py:parent", "-n", "monthly", "-ib", "process/zoom")
@@ -107,7 +107,7 @@ def test_what_the_course_types_is_written_deployed_and_run(cli: Cli, project: Pa
     cli.ok("deployment", "run", "parent/monthly")
     cli.process("agent", "start", "-q", "default", "--run-once")
     (run,) = runs(cli)
-    assert "COMPLETED" == run["state"]["type"], run["state"]["message"]
+    assert ("COMPLETED", commit) == (run["state"]["type"], run["code_version"]), run["state"]["message"]
     assert ["yellow-cab-green-2021-4"] == json.loads(cli.ok("result", "show", run["name"]).out)
 
 

@@ -58,12 +58,19 @@ def resume_flow(subject: AnyFlow, run_id: str, *, allow_code_change: bool, retur
 
 
 def run_claimed(
-    subject: AnyFlow, run: FlowRun, *, claim: int, anew: bool, on_taken: Callable[[RunTaken], None] = lambda _: None
+    subject: AnyFlow,
+    run: FlowRun,
+    *,
+    claim: int,
+    anew: bool,
+    code_version: str | None = None,
+    on_taken: Callable[[RunTaken], None] = lambda _: None,
 ) -> Any:
     """Run what a worker claimed, in the process that it started for that: as `resume_flow` does, or all of it `anew`.
 
-    Changed code is gone on with: nobody is there to ask, and what changed runs again. Raises `RunNotResumable` if the claim
-    does not hold any more.
+    `code_version` is that of all the code that was fetched; without one it is that of the flow's own file. Changed code is
+    gone on with: nobody is there to ask, and what changed runs again. Raises `RunNotResumable` if the claim does not hold
+    any more.
     """
     if run.flow_name != subject.name:
         raise RunNotResumable(
@@ -72,7 +79,7 @@ def run_claimed(
     services = wiring.services()
     results = services.open_results(subject.options.result_storage, False)
     named = add_defaults(subject.fn, restore(run.parameters or {}, results.get))
-    version = code_version_of(subject.fn)
+    version = code_version or code_version_of(subject.fn)
     request = TakeFlowRun(
         id=run.id, writer=services.journal.hello(), holder_alive=False, code_version=version, claim=claim
     )
@@ -83,6 +90,7 @@ def run_claimed(
     launch = replace(
         launch,
         tags=launch.tags | frozenset(run.tags),
+        code_version=version,
         taken=taken,
         recorded=list_recorded(services, run.id) if again else {},
         code_changed=again and run.code_version not in (None, version),
@@ -192,12 +200,13 @@ def _find_run(services: Services, text: str) -> FlowRun:
 
 
 def _check_resumable(subject: AnyFlow, run: FlowRun, allow_code_change: bool) -> bool:
-    """Whether the flow's code changed since the run began. Raises `RunNotResumable`."""
+    """Whether the flow's code changed since the run began; of a deployment's run nobody here can tell. Raises
+    `RunNotResumable`."""
     if run.flow_name != subject.name:
         raise RunNotResumable(f"Run `{run.name}` is of flow `{run.flow_name}`, not of `{subject.name}`.")
     version = code_version_of(subject.fn)
     changed = run.code_version is not None and version is not None and run.code_version != version
-    if changed and not allow_code_change:
+    if changed and not allow_code_change and run.deployment is None:
         raise RunNotResumable(
             f"The code of flow `{subject.name}` changed since run `{run.name}` began. Resume with --allow-code-change "
             "(allow_code_change=True): tasks whose source changed, and what depends on them, then run again."

@@ -26,7 +26,7 @@ from penstock.core.ids import RunId, parse_id
 from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX, LogSeen
 from penstock.core.states import Reason, RunState, StateType
 from penstock.deployments.errors import CodeUnavailable
-from penstock.deployments.loading import prepare
+from penstock.deployments.loading import Prepared, prepare
 from penstock.ports import FindCancellations, FlowRun, GetFlowRun, R, Request, RunTaken
 from penstock.scheduling import DeploymentSpec, GetRunRequest
 from penstock.sdk import launching, wiring
@@ -55,6 +55,8 @@ class Loaded:
     """A flow, or why there is none; and what was printed meanwhile."""
 
     flow: Flow[Any, Any] | None = None
+    code_version: str | None = None
+    """The commit, or a digest of the folder."""
     problem: str | None = None
     trace: str | None = None
     output: str = ""
@@ -113,7 +115,8 @@ def load(spec: DeploymentSpec, *, working_dir: str | None = None) -> Loaded:
     loaded = Loaded()
     with _captured() as captured:
         try:
-            loaded.flow = load_flow(_go_there(spec, working_dir))
+            prepared = _go_there(spec, working_dir)
+            loaded.flow, loaded.code_version = load_flow(prepared.entrypoint), prepared.code_version
         except PenstockError as error:
             loaded.problem = str(error)
         except BaseException as error:  # whatever the user's module raises as it is imported, SystemExit included
@@ -124,8 +127,8 @@ def load(spec: DeploymentSpec, *, working_dir: str | None = None) -> Loaded:
     return loaded
 
 
-def _go_there(spec: DeploymentSpec, working_dir: str | None) -> str:
-    """Bring the code here and work where it is; answers where the flow is in it. Raises `CodeUnavailable` and its like."""
+def _go_there(spec: DeploymentSpec, working_dir: str | None) -> Prepared:
+    """Bring the code here and work where it is. Raises `CodeUnavailable` and its like."""
     try:
         prepared = prepare(spec, tell=lambda line: _say(line))
         os.chdir(working_dir or prepared.folder)
@@ -134,7 +137,7 @@ def _go_there(spec: DeploymentSpec, working_dir: str | None) -> str:
     folder = str(prepared.folder)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return prepared.entrypoint
+    return prepared
 
 
 def run_job(job: Job, loaded: Loaded, *, keep: bool = False, fleeting: bool = False) -> int:
@@ -163,7 +166,9 @@ def _run(job: Job, flow: Flow[Any, Any], loaded: Loaded) -> int:
         _log(job.run, answer.run.epoch, INFO, loaded.output)
 
     try:
-        outcome = launching.run_claimed(flow, job.run, claim=job.claim, anew=job.anew, on_taken=begin)
+        outcome = launching.run_claimed(
+            flow, job.run, claim=job.claim, anew=job.anew, code_version=loaded.code_version, on_taken=begin
+        )
         if iscoroutine(outcome):
             asyncio.run(outcome)
         elif hasattr(outcome, "__aiter__"):
