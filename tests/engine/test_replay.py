@@ -83,6 +83,28 @@ def test_sweeping_again_finds_nothing(tmp_path: Path, orchestrator: MemoryOrches
     assert ["w1"] == orchestrator.crashed
 
 
+def test_journals_that_are_being_closed_are_no_work(tmp_path: Path, orchestrator: MemoryOrchestrator) -> None:
+    failed: list[Exception] = []
+    closed = threading.Event()
+
+    def look() -> None:
+        try:
+            while not closed.is_set():
+                assert [] == sweep(tmp_path, MemoryOrchestrator(), target=TARGET)
+        except Exception as error:
+            failed.append(error)
+
+    looking = [threading.Thread(target=look) for _ in range(2)]
+    for thread in looking:
+        thread.start()
+    for _ in range(150):
+        open_journal(tmp_path, orchestrator).close()
+    closed.set()
+    for thread in looking:
+        thread.join()
+    assert [] == failed
+
+
 def test_no_folder_is_no_work(tmp_path: Path, orchestrator: MemoryOrchestrator) -> None:
     assert [] == sweep(tmp_path / "journals", orchestrator, target=TARGET)
 

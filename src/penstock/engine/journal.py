@@ -190,9 +190,11 @@ class Journal:
             with self._lock:
                 done = self._acknowledged >= self._file.tally
                 file, self._file = self._file, _Refusing(CLOSED, head=self._file.head)  # type: ignore[assignment]  # as below
-            file.close()
-            if done and self._store_is_durable():
-                self.path.unlink(missing_ok=True)
+            try:
+                if done and self._store_is_durable():
+                    self.path.unlink(missing_ok=True)  # while it is locked: nobody ever sees it as a dead writer's
+            finally:
+                file.close()
 
     def abandon(self) -> None:
         """Let go in a forked child: the parent goes on writing, and what the child appends is refused."""

@@ -166,9 +166,17 @@ def _claimed(path: Path) -> Iterator[bool]:
         except OSError:
             yield False
             return
-        yield path.exists()
+        yield _is_still_at(path, fd)
     finally:
         os.close(fd)
+
+
+def _is_still_at(path: Path, fd: int) -> bool:
+    """Whether an open file has its name still. Once it is locked, nobody else takes that away."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _finish(
