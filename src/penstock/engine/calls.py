@@ -1,8 +1,6 @@
 """Making calls: what a task was called with becomes a `TaskCall` with an id that is the same in every epoch."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from penstock.core.ids import call_id, definition_id
@@ -12,7 +10,7 @@ from penstock.engine.context import current_tags
 from penstock.engine.futures import TaskFuture, is_future
 from penstock.engine.inputs import list_waits
 from penstock.engine.options import TaskOptions
-from penstock.engine.runs import FlowRunContext, TaskCall, define_task, source_of
+from penstock.engine.runs import CallCounts, FlowRunContext, TaskCall, define_task, source_of
 
 SHORT_INPUTS = 64
 DEFINED_MAX = 10_000
@@ -36,11 +34,11 @@ def make_call(
     task_id = known[0] if known is not None else _define(run, task)
     identity = f"{parent.id if parent is not None else ''}|{task.key}|{text}"
     if parent is None:
-        nth = next(run.call_counts[identity])
+        nth = run.call_counts.next(identity)
     else:
         if parent.call_counts is None:
-            parent.call_counts = defaultdict(count)
-        nth = next(parent.call_counts[identity])
+            parent.call_counts = CallCounts()
+        nth = parent.call_counts.next(identity)
     tags = current_tags.get()
     return TaskCall(
         run,
@@ -67,9 +65,9 @@ def subflow_id(
     counts = run.call_counts
     if parent is not None:
         if parent.call_counts is None:
-            parent.call_counts = defaultdict(count)
+            parent.call_counts = CallCounts()
         counts = parent.call_counts
-    return call_id(run.id, f"{identity}|{next(counts[identity])}".encode()), exact
+    return call_id(run.id, f"{identity}|{counts.next(identity)}".encode()), exact
 
 
 def _write_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, bool]:

@@ -139,7 +139,7 @@ class FlowRunContext:
         self.outdated: set[str] = set()
         """Those of them that do so because their code, or that of what they depend on, changed."""
         self.prefix = f'"{self.id}",{epoch},'
-        self.call_counts: defaultdict[str, count[int]] = defaultdict(count)
+        self.call_counts = CallCounts()
         self.ordinals: defaultdict[str, count[int]] = defaultdict(count)
         self.place_counts: defaultdict[str, count[int]] = defaultdict(count)
         self.type_counts: dict[StateType, int] = {}
@@ -242,6 +242,24 @@ class FlowRunContext:
         return f"<FlowRunContext {self.name} epoch {self.epoch}>"
 
 
+class CallCounts:
+    """How often each call was made before, in any thread. One that is made once leaves nothing to the garbage collector: of
+    100,000 calls that is a tenth of the time."""
+
+    __slots__ = ("_first", "_others")
+
+    def __init__(self) -> None:
+        self._first: dict[str, object] = {}
+        self._others: defaultdict[str, count[int]] = defaultdict(count)
+
+    def next(self, identity: str) -> int:
+        """Count one more, and tell how many there were."""
+        mine = object()
+        if self._first.setdefault(identity, mine) is mine:  # one step, whatever other threads do
+            return 0
+        return 1 + next(self._others[identity])
+
+
 class TaskCall:
     """One call of a task: what it is called with, and what is known of its run."""
 
@@ -295,7 +313,7 @@ class TaskCall:
         self.attempt = 0
         self.attempts: list[list[Any]] | None = None
         self.started_at: int | None = None
-        self.call_counts: defaultdict[str, count[int]] | None = None
+        self.call_counts: CallCounts | None = None
         self.place_counts: defaultdict[str, count[int]] | None = None
         self.inputs: dict[str, Any] | None = None
         self.last_words: str | None = None
