@@ -121,7 +121,9 @@ def test_a_run_that_does_not_heed_is_killed_with_what_it_started(shop: Shop, job
         run = shop.request(name)
         until(lambda: shop.ledger.lines(), "the run to defy")
         shop.history.ask(CancelFlowRun(id=run, holder_alive=True))
-        assert "Cancelled; its process was killed." == shop.wait_for(run, "Cancelled").state.message
+        told = shop.wait_for(run, "Cancelled").state.message or ""
+        # Other processes of the home may find it dead before its worker does, and know no more than that.
+        assert told == "Cancelled; its process was killed." or told.endswith("ended without a final word."), told
     until(lambda: not alive(int(shop.ledger.lines()[0])), "the end of what it had started")
 
 

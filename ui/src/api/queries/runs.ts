@@ -2,6 +2,7 @@ import { infiniteQueryOptions, keepPreviousData, type QueryClient, queryOptions,
 import { gone } from "@/api/gone";
 import { ask } from "@/api/http";
 import { keys } from "@/api/keys";
+import { newerPages, newerRun, newerRuns } from "@/api/newer";
 import type { FlowRun, Launched, MoveOutcome, Page, RunFilter, StateEntry, TaskRun } from "@/api/types";
 import { isFinal } from "@/design/state";
 
@@ -16,6 +17,7 @@ export const runListQuery = (filter: RunFilter, limit: number) =>
     queryKey: keys.runList(filter, limit),
     queryFn: async ({ signal }) => (await listRuns(filter, limit, null, signal)).items,
     placeholderData: keepPreviousData,
+    structuralSharing: newerRuns,
   });
 
 /** All runs that fit, page by page. */
@@ -26,6 +28,7 @@ export const runPagesQuery = (filter: RunFilter) =>
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.cursor ?? null,
     placeholderData: keepPreviousData,
+    structuralSharing: newerPages,
   });
 
 export const runQuery = (id: string) =>
@@ -33,6 +36,7 @@ export const runQuery = (id: string) =>
     queryKey: keys.run(id),
     queryFn: ({ signal }) => ask<FlowRun>("GET", `/flow-runs/${id}`, { signal }),
     staleTime: 1_000,
+    structuralSharing: newerRun,
   });
 
 export const statesQuery = (id: string) =>
