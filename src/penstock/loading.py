@@ -9,11 +9,12 @@ import contextlib
 import gc
 import io
 import sys
+from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
 
 _FILE = io.IOBase.__mro__[1]
-"""What all files derive from, in C: asking for that is quick."""
+"""What all files derive from."""
 _COMPILED = tuple(EXTENSION_SUFFIXES)
 _INDIFFERENT = sys.stdlib_module_names | {
     "sqlalchemy",
@@ -47,17 +48,24 @@ def leave_uncollected() -> None:
     Libraries that are compiled may: some say that they leak if their types are left. A file that only this look would have
     closed, because it is part of a cycle, has what was written to it all the same.
     """
-    if (
-        not {name.partition(".")[0] for name, module in list(sys.modules.items()) if _is_compiled(module)}
-        <= _INDIFFERENT
-    ):
-        return
-    things = gc.get_objects()
-    kinds = {kind for kind in set(map(type, things)) if issubclass(kind, _FILE)}
-    for file in [thing for thing in things if type(thing) in kinds]:
-        with contextlib.suppress(Exception):  # closed, broken, or the user's own kind of file: as it is at every exit
-            file.flush()
-    gc.freeze()
+    with collecting_later():
+        compiled = {name.partition(".")[0] for name, module in list(sys.modules.items()) if _is_compiled(module)}
+        if not compiled <= _INDIFFERENT:
+            return
+        kinds = set(_kinds_of(_FILE))
+        for file in [thing for thing in gc.get_objects() if type(thing) in kinds]:
+            with contextlib.suppress(
+                Exception
+            ):  # closed, broken, or the user's own kind of file: as it is at every exit
+                file.flush()
+        gc.freeze()
+
+
+def _kinds_of(base: type) -> Iterator[type]:
+    yield base
+    derived: list[type] = base.__subclasses__()
+    for kind in derived:
+        yield from _kinds_of(kind)
 
 
 def _is_compiled(module: object) -> bool:
