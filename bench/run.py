@@ -141,7 +141,7 @@ def as_markdown(machine: Machine, outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         for it in outcome.measurements:
             budget = "" if it.budget is None else f"≤ {figure(it.budget)} {it.unit}"
-            said = it.note or ("" if it.holds else "**over budget**")
+            said = "; ".join(filter(None, ["" if it.holds else "**over budget**", it.note]))
             rows.append(f"| {outcome.name} | {it.what} | {figure(it.value)} {it.unit} | {budget} | {said} |")
         if outcome.failure:
             rows.append(f"| {outcome.name} | **failed** | | | {outcome.failure.splitlines()[-1]} |")
