@@ -13,7 +13,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "he
 
 HERE = Path(__file__).parent
 SLOW_PLACES = [HERE / "system", HERE / "browser", HERE.parent / "docs" / "tutorial", HERE.parent / "README.md"]
-RACING_PLACES = [HERE / "system", HERE / "browser"]
+RACING_PLACES = [HERE / "system", HERE / "browser", HERE / "workers", HERE / "integrations"]
 """Real processes beside one another on real clocks: a failure there gets one more try, and is reported as RERUN."""
 
 
