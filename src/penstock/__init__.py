@@ -8,6 +8,8 @@ Names load when first used, so that `import penstock` stays quick.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from penstock.loading import load_name
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -95,11 +97,7 @@ __all__ = ["__version__", *_HOMES]
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"penstock.{name}")
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module `penstock` has no attribute `{name}`")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
+    value = globals()[name] = load_name(__name__, _HOMES, name)
     return value
 
 

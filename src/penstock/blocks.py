@@ -3,9 +3,9 @@
 Those that deployments are made of load when first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from penstock.loading import load_name
 from penstock.sdk.blocks import JSON, Block, Secret, SecretBytes, SecretDict, SecretStr
 
 if TYPE_CHECKING:
@@ -36,9 +36,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module `penstock.blocks` has no attribute `{name}`")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
+    value = globals()[name] = load_name(__name__, _HOMES, name)
     return value

@@ -9,9 +9,11 @@ import contextlib
 import gc
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
+from typing import Any
 
 _FILE = io.IOBase.__mro__[1]
 """What all files derive from."""
@@ -26,6 +28,14 @@ _INDIFFERENT = sys.stdlib_module_names | {
     "cryptography",
 }
 """Compiled, and indifferent to how a process ends."""
+
+
+def load_name(module: str, homes: Mapping[str, str], name: str) -> Any:
+    """For a module's `__getattr__`: the value of a name that is imported from its home at first use."""
+    home = homes.get(name)
+    if home is None:
+        raise AttributeError(f"module `{module}` has no attribute `{name}`")
+    return getattr(import_module(home), name)
 
 
 class collecting_later:

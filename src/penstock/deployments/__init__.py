@@ -3,8 +3,9 @@
 Names load when first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from penstock.loading import load_name
 
 if TYPE_CHECKING:
     from penstock.deployments.deployment import Deployment as Deployment
@@ -55,9 +56,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module `penstock.deployments` has no attribute `{name}`")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
+    value = globals()[name] = load_name(__name__, _HOMES, name)
     return value

@@ -33,12 +33,7 @@ def make_call(
     known = run.services.defined.get(id(task))
     task_id = known[0] if known is not None else _define(run, task)
     identity = f"{parent.id if parent is not None else ''}|{task.key}|{text}"
-    if parent is None:
-        nth = run.call_counts.next(identity)
-    else:
-        if parent.call_counts is None:
-            parent.call_counts = CallCounts()
-        nth = parent.call_counts.next(identity)
+    nth = _count(run, parent, identity)
     tags = current_tags.get()
     return TaskCall(
         run,
@@ -62,12 +57,16 @@ def subflow_id(
     """The id of a subflow call, the same in every epoch of the parent; and whether its inputs were written exactly."""
     text, exact = _write_call((), dict(args))
     identity = f"{parent.id if parent is not None else ''}|flow:{flow_name}|{text}"
-    counts = run.call_counts
-    if parent is not None:
-        if parent.call_counts is None:
-            parent.call_counts = CallCounts()
-        counts = parent.call_counts
-    return call_id(run.id, f"{identity}|{counts.next(identity)}".encode()), exact
+    return call_id(run.id, f"{identity}|{_count(run, parent, identity)}".encode()), exact
+
+
+def _count(run: FlowRunContext, parent: TaskCall | None, identity: str) -> int:
+    """Count a call of the task, or of the flow outside of tasks; tells how many such there were before."""
+    if parent is None:
+        return run.call_counts.next(identity)
+    if parent.call_counts is None:
+        parent.call_counts = CallCounts()
+    return parent.call_counts.next(identity)
 
 
 def _write_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, bool]:

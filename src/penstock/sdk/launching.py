@@ -86,11 +86,10 @@ def run_claimed(
     taken = services.orchestrator.ask(request, services.principal)
     again = taken.run.epoch > 1 and not anew
     on_taken(taken)
-    launch = make_launch(subject, services, named, run_id=run.id, name=run.name)
+    launch = make_launch(subject, services, named, run_id=run.id, name=run.name, code_version=version)
     launch = replace(
         launch,
         tags=launch.tags | frozenset(run.tags),
-        code_version=version,
         taken=taken,
         recorded=list_recorded(services, run.id) if again else {},
         code_changed=again and run.code_version not in (None, version),
@@ -99,9 +98,15 @@ def run_claimed(
 
 
 def make_launch(
-    subject: AnyFlow, services: Services, named: Mapping[str, Any], *, run_id: RunId, name: str | None = None
+    subject: AnyFlow,
+    services: Services,
+    named: Mapping[str, Any],
+    *,
+    run_id: RunId,
+    name: str | None = None,
+    code_version: str | None = None,
 ) -> Launch:
-    """Everything that a run of the flow begins with; `name` is that of a run which exists already."""
+    """Everything that a run of the flow begins with; `name` is that of a run which exists already, `code_version` what is known."""
     options = subject.options
     return Launch(
         flow=options,
@@ -113,7 +118,7 @@ def make_launch(
         id=run_id,
         name=name or run_name(int(run_id[-10:], 16)),
         tags=current_tags.get() | options.tags,
-        code_version=code_version_of(options.fn),
+        code_version=code_version or code_version_of(options.fn),
         validate=subject.signature.validate if options.validate_parameters else dict,
         describe=subject.signature.describe,
         spread=partial(spread_arguments, options.fn),

@@ -15,7 +15,7 @@ class CommitNews:
         """`listen` has the database tell of commits, where it can."""
         self._listen = listen
         self._stop: Callable[[], None] | None = None
-        self.told = asyncio.Event()
+        self._told = asyncio.Event()
         self.hearing = False
 
     def start(self) -> None:
@@ -23,7 +23,7 @@ class CommitNews:
         if self._listen is None or self._stop is not None:
             return
         loop, told = asyncio.get_running_loop(), asyncio.Event()
-        self.told, self.hearing = told, False
+        self._told, self.hearing = told, False
 
         def on_change() -> None:
             if not told.is_set():
@@ -46,7 +46,7 @@ class CommitNews:
         """Until a commit is told of, but no longer than that; whether there was one since the last time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.told.wait()
-        heard = self.told.is_set()
-        self.told.clear()
+                await self._told.wait()
+        heard = self._told.is_set()
+        self._told.clear()
         return heard
