@@ -139,6 +139,19 @@ def test_each_recipe_is_a_project(tmp_path: Path, recipe: str) -> None:
     assert [] == list(read_project(path).deployments)
 
 
+@pytest.mark.parametrize(("recipe", "pool"), [("local", "local"), ("git", "local"), ("docker", "docker")])
+def test_the_example_of_each_recipe_deploys_once_its_comment_signs_are_gone(
+    tmp_path: Path, recipe: str, pool: str
+) -> None:
+    text = new_project(tmp_path, recipe, repository="https://x/y.git", branch="main", image="i", code="/c")
+    before, example = text.split("deployments: []\n")
+    path = tmp_path / "penstock.yaml"
+    path.write_text(f"{before}deployments:\n" + example.replace("# ", "  "))
+    (entry,) = read_project(path).deployments
+    assert ("monthly", pool) == (entry.name, entry.work_pool)
+    assert ("image" in entry.job_variables) == (recipe == "docker")
+
+
 def test_what_is_written_is_read_back_as_it_was(tmp_path: Path) -> None:
     options: dict[str, Any] = {
         "schedules": [

@@ -92,6 +92,15 @@ def test_a_year_that_nobody_published_fails_by_name_and_is_asked_for_once(releas
     assert not Dataset("taxi/green").exists()
 
 
+def test_an_address_of_a_kind_that_is_not_fetched_is_not_tried_again(release_server: ReleaseServer) -> None:
+    address = release_server.url.replace("http://", "gopher://")
+    with pytest.raises(TripFileMissing, match=r"green_tripdata_2020-04\.csv\.gz: gopher:// addresses"):
+        web_to_lake("green", 2020, (4,), address)
+    (month,) = runs("month-to-lake")
+    (fetched,) = open_orchestrator().ask(ListTaskRuns(flow_run_id=month.id)).items
+    assert 1 == fetched.attempt
+
+
 def test_a_month_that_fails_leaves_the_months_before_it_and_its_own_old_version(release_server: ReleaseServer) -> None:
     web_to_lake("green", 2020, (4, 5), release_server.url)
     whole = gzip.decompress((release_server.root / APRIL.lstrip("/")).read_bytes())

@@ -39,7 +39,7 @@ def download(url: str) -> Path:
         if not path.is_file():
             raise TripFileMissing(path.name, f"there is no file {path}.")
         return path
-    raise TripFileUnreachable(_name(url), f"{scheme}:// addresses are not supported here; use http(s):// or a path.")
+    raise TripFileMissing(_name(url), f"{scheme}:// addresses are not supported here; use http(s):// or a path.")
 
 
 def _fetch(url: str) -> Path:

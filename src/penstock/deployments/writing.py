@@ -54,6 +54,13 @@ definitions:
     job_variables:
       image: "{{{{ built.image }}}}"
 """
+_LOCAL_POOL = """\
+#   work_pool:
+#     name: local
+"""
+_DOCKER_POOL = """\
+#   work_pool: *docker
+"""
 _TAIL = """
 deployments: []
 # - name: monthly
@@ -62,8 +69,6 @@ deployments: []
 #   schedules:
 #     - cron: "0 5 1 * *"
 #       timezone: Europe/Berlin
-#   work_pool:
-#     name: local
 """
 
 
@@ -71,7 +76,8 @@ def new_project(folder: Path, recipe: str, *, repository: str, branch: str, imag
     """The text of a new project file."""
     middle = {"local": _LOCAL, "git": _GIT, "docker": _DOCKER}[recipe]
     filled = middle.format(repository=repository, branch=branch, image=image, folder=code)
-    return _HEAD.format(name=_quoted(folder.absolute().name or "project"), version=installed_version()) + filled + _TAIL
+    head = _HEAD.format(name=_quoted(folder.absolute().name or "project"), version=installed_version())
+    return head + filled + _TAIL + (_DOCKER_POOL if recipe == "docker" else _LOCAL_POOL)
 
 
 def write_deployment(path: Path, deployment: Deployment) -> None:
