@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import APIResponse, Browser, Route, expect
 
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.mill import ask
@@ -22,6 +22,24 @@ def test_a_running_flow_is_followed_and_cancelled(console: Console, open_page: O
         page.get_by_role("button", name="Cancel").click()
         page.get_by_role("button", name="Cancel this run").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Cancelled")
+
+
+def test_a_run_that_ends_while_its_page_is_read_is_shown_as_it_ended(console: Console, open_page: OpenPage) -> None:
+    page, beside = open_page("/runs"), open_page("/runs")
+    held: list[tuple[Route, APIResponse]] = []
+    with console.running("slow"):
+        row = page.get_by_role("row").filter(has_text="slow-import").filter(has_text="Running")
+        expect(row).to_have_count(1)
+        run = console.find_run("slow-import")
+        page.route(f"**/flow-runs/{run['id']}", lambda route: held.append((route, route.fetch())), times=1)
+        with page.expect_request(f"**/flow-runs/{run['id']}"):
+            row.get_by_role("link").click()
+        expect(page.get_by_role("log")).to_contain_text("part")
+    ended = console.find_run("slow-import")["state"]["name"]
+    expect(beside.get_by_role("row").filter(has_text=run["name"])).to_contain_text(ended)
+    [(route, read_while_it_ran)] = held
+    route.fulfill(response=read_while_it_ran)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(ended)
 
 
 def test_a_new_run_comes_into_the_list_by_itself(console: Console, open_page: OpenPage) -> None:

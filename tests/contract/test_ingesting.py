@@ -4,7 +4,7 @@ import pytest
 
 from penstock.core.errors import JournalError, NotFound
 from penstock.core.ids import RunId, TaskRunId
-from penstock.core.records import EventSeen, WriterClosed
+from penstock.core.records import SUPERSEDED, EventSeen, WriterClosed
 from penstock.core.states import Reason, StateType
 from penstock.ports import (
     DeleteFlowRun,
@@ -106,6 +106,16 @@ def test_a_gap_is_refused_and_nothing_of_the_batch_is_kept(teller: Teller) -> No
     with pytest.raises(JournalError):
         teller.ask(Ingest(writer_id=teller.id, records=records[1:]))
     assert {} == teller.run(run_id).task_counts
+
+
+def test_what_is_superseded_holds_its_place_in_the_sequence_and_says_nothing(teller: Teller) -> None:
+    run_id = teller.begin()
+    records = teller.number(defined(), SUPERSEDED, seen(run_id, "1"), SUPERSEDED, SUPERSEDED)
+    with pytest.raises(JournalError):
+        teller.ask(Ingest(writer_id=teller.id, records=[records[0], *records[2:]]))
+    assert 5 == teller.ask(Ingest(writer_id=teller.id, records=records)).sequence
+    assert 5 == teller.ask(Ingest(writer_id=teller.id, records=records[3:])).sequence
+    assert {"COMPLETED": 1} == teller.run(run_id).task_counts
 
 
 def test_writers_count_by_themselves(teller: Teller, clock: FakeClock) -> None:

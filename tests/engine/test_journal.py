@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from penstock.core.errors import JournalError, JournalFull, StoreContended, StoreReadOnly, StoreUnavailable
 from penstock.core.ids import WriterId
-from penstock.core.records import KINDS, ArtifactSeen, LogSeen, Record
+from penstock.core.records import KINDS, TAGS, ArtifactSeen, LogSeen, Record, Superseded, TaskSeen
 from penstock.engine.journal import REWIND_BYTES, Journal, JournalOptions
 from penstock.engine.replay import is_alive, read_journal, sweep
 from penstock.ports import LOCAL
@@ -28,7 +28,7 @@ AWAY = StoreUnavailable("the database is away")
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 data = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
-records = st.sampled_from(sorted(KINDS)).flatmap(
+records = st.sampled_from(sorted(set(KINDS) - {TAGS[Superseded]})).flatmap(
     lambda tag: st.tuples(*[data] * len(KINDS[tag]._fields)).map(KINDS[tag]._make)
 )
 
@@ -99,6 +99,10 @@ def test_records_arrive_although_nobody_waits(tmp_path: Path) -> None:
 @settings(max_examples=40)
 @given(st.lists(records, min_size=1, max_size=10))
 def test_a_record_of_any_content_arrives_as_it_was(batch: list[Record]) -> None:
+    batch = [
+        record._replace(flow_run_id="r" * 32, task_run_id=f"{n:032x}") if isinstance(record, TaskSeen) else record
+        for n, record in enumerate(batch)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         orchestrator = MemoryOrchestrator()
         journal = open_journal(Path(folder), orchestrator)

@@ -7,6 +7,7 @@ that a task that starts and ends within a batch costs one row. Records never hol
 Times are integer microseconds UTC; ids are 32 hexadecimal digits.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -156,7 +157,27 @@ class WriterClosed(NamedTuple):
     at: int
 
 
-Record = TaskDefined | TaskSeen | FlowSeen | StateSeen | LogSeen | ArtifactSeen | EventSeen | DatasetSeen | WriterClosed
+class Superseded(NamedTuple):
+    """A snapshot of which a later one of the same batch says all: it only holds its place in the sequence.
+
+    No journal holds it; see `parse_lines`.
+    """
+
+
+SUPERSEDED = Superseded()
+
+Record = (
+    TaskDefined
+    | TaskSeen
+    | FlowSeen
+    | StateSeen
+    | LogSeen
+    | ArtifactSeen
+    | EventSeen
+    | DatasetSeen
+    | WriterClosed
+    | Superseded
+)
 
 KINDS: Mapping[str, type[Record]] = MappingProxyType(
     {
@@ -169,6 +190,7 @@ KINDS: Mapping[str, type[Record]] = MappingProxyType(
         "event": EventSeen,
         "dataset": DatasetSeen,
         "close": WriterClosed,
+        "superseded": Superseded,
     }
 )
 TAGS: Mapping[type[Record], str] = MappingProxyType({record: tag for tag, record in KINDS.items()})
@@ -186,3 +208,37 @@ def parse_record(fields: Sequence[Any]) -> tuple[int, Record]:
         return int(sequence), kind._make(rest)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"not a journal record: {fields!r:.200}") from error
+
+
+TASK_LINE = b'["task",'
+WHOSE_BYTES = 80
+"""What begins with the flow run's id says whose snapshot a line is: that id, the epoch, and the task run's."""
+
+
+def parse_lines(lines: Sequence[bytes]) -> list[tuple[int, Record]]:
+    """Decode journal lines, in order, leaving out what is superseded among them. Raises `ValueError`.
+
+    Most task runs begin and end within a batch. A snapshot that is not the last of its epoch is not decoded: 0.6 µs in
+    place of 3, of a time in which no other thread of Python runs. All others are decoded at once: 0.6 µs a line in
+    place of 2.3.
+
+    >>> parse_lines([b'["close",7,1700000000000000]'])
+    [(7, WriterClosed(at=1700000000000000))]
+    """
+    said: list[bytes] = []
+    superseded: list[int | None] = []
+    later: set[bytes] = set()
+    for line in reversed(lines):
+        number = None
+        if line.startswith(TASK_LINE):
+            begin = line.find(b'"', len(TASK_LINE))
+            whose, digits = line[begin : begin + WHOSE_BYTES], line[len(TASK_LINE) : begin - 1]
+            if whose not in later:
+                later.add(whose)
+            elif digits.isdigit():
+                number = int(digits)
+        superseded.append(number)
+        if number is None:
+            said.append(line)
+    decoded = iter(json.loads(b"[" + b",".join(reversed(said)) + b"]"))
+    return [parse_record(next(decoded)) if number is None else (number, SUPERSEDED) for number in reversed(superseded)]

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
@@ -31,7 +31,7 @@ from typing import Any
 from penstock.appendfile import AppendFile, sync_folder, translate
 from penstock.core.errors import JournalError, JournalFull, PenstockError, StoreContended, StoreFull, StoreUnavailable
 from penstock.core.ids import WriterId
-from penstock.core.records import JOURNAL_FORMAT, TAGS, Record, parse_record
+from penstock.core.records import JOURNAL_FORMAT, TAGS, Record, parse_lines
 from penstock.ports import Ingest, MakeDurable, Orchestrator, Principal, WriterHello
 
 REWIND_BYTES = 16 * 1024 * 1024
@@ -305,7 +305,7 @@ class Journal:
         lines = text[:cut].split(b"\n", self.options.batch_records)
         if len(lines) > self.options.batch_records:
             cut -= len(lines.pop())
-        records = parse_lines(lines)
+        records = parse_lines([line for line in lines if line])
         if records:
             ack = self._orchestrator.ask(Ingest(writer_id=self.writer_id, records=records), self._principal)
             acknowledged = ack.sequence
@@ -372,12 +372,6 @@ class _Refusing:
 
     def append(self, data: bytes, tally: int = 0) -> int:
         raise JournalError(self._why)
-
-
-def parse_lines(lines: Sequence[bytes]) -> list[tuple[int, Record]]:
-    """Decode journal lines. One decode for all of them: 0.6 µs a line in place of 2.3."""
-    full = [line for line in lines if line]
-    return [parse_record(fields) for fields in json.loads(b"[" + b",".join(full) + b"]")]
 
 
 def _create(path: Path) -> AppendFile:

@@ -1,7 +1,6 @@
 """Taking in journals: a batch is the journal's own lines, as the file holds them."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from penstock import ports
 from penstock.core.errors import JournalCorrupt
 from penstock.core.ids import WriterId
-from penstock.core.records import FlowSeen, Record, TaskDefined, TaskSeen, parse_record
+from penstock.core.records import FlowSeen, Record, Superseded, TaskDefined, TaskSeen, parse_lines
 from penstock.ports import Orchestrator, Principal
 from penstock.server.metrics import Metrics
 from penstock.server.models import Identifier
@@ -75,20 +74,20 @@ def take_in(
 def said_when(record: Record) -> int | None:
     """When a record was said, in microseconds UTC; none of a definition, which no instant belongs to.
 
-    >>> said_when(parse_record(["close", 7, 1_700_000_000_000_000])[1])
+    >>> from penstock.core.records import WriterClosed
+    >>> said_when(WriterClosed(1_700_000_000_000_000))
     1700000000000000
     """
     if isinstance(record, TaskSeen):
         return record.ended_at or record.started_at or record.created_at
     if isinstance(record, FlowSeen):
         return record.created_at
-    return None if isinstance(record, TaskDefined) else record.at
+    return None if isinstance(record, TaskDefined | Superseded) else record.at
 
 
 def decode_batch(content: bytes) -> list[tuple[int, Record]]:
     """Decode journal lines. Raises `JournalCorrupt`."""
-    lines = [line for line in content.split(b"\n") if line]
     try:
-        return [parse_record(fields) for fields in json.loads(b"[" + b",".join(lines) + b"]")]
+        return parse_lines([line for line in content.split(b"\n") if line])
     except (ValueError, TypeError, RecursionError) as error:
         raise JournalCorrupt(f"The batch holds what no writer writes: {error}") from error

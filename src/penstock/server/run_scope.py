@@ -12,7 +12,7 @@ from penstock import ports
 from penstock.blockverbs import GetBlock, GetBlockType
 from penstock.core.errors import NotAuthorized, NotFound
 from penstock.core.ids import RunId
-from penstock.core.records import FlowSeen, Record, TaskDefined, WriterClosed
+from penstock.core.records import FlowSeen, Record, Superseded, TaskDefined, WriterClosed
 from penstock.core.run_tokens import RunToken
 from penstock.core.states import StateType
 from penstock.limits import AcquireSlots, GetConcurrencyLimit, ListConcurrencyLimits, ReleaseSlots, RenewSlots
@@ -231,7 +231,7 @@ class RunScope:
 
 
 def _runs_of(record: Record) -> tuple[str, ...]:
-    if isinstance(record, TaskDefined | WriterClosed) or record.flow_run_id is None:
+    if isinstance(record, TaskDefined | WriterClosed | Superseded) or record.flow_run_id is None:
         return ()
     return (record.flow_run_id,)
 

@@ -19,6 +19,7 @@ from penstock.core.records import (
     LogSeen,
     Record,
     StateSeen,
+    Superseded,
     TaskDefined,
     TaskSeen,
     WriterClosed,
@@ -150,6 +151,8 @@ def _batches(records: Sequence[Numbered], definitions: Definitions) -> Iterator[
             before = tasks.get(record[2])
             if before is None or record[1] >= before[1]:
                 tasks[record[2]] = record
+        elif type(record) is Superseded:
+            continue
         elif type(record) is TaskDefined and definitions.would_change(record, batch.definitions):
             yield batch
             batch = Batch(definitions={record.task_id: record})

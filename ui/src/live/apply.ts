@@ -8,7 +8,8 @@ import type { Event, FlowRun, LogLine, Page } from "@/api/types";
 /** Runs as they are now, wherever they are shown. New ones come with the list's next reading. */
 export function placeRuns(client: QueryClient, runs: readonly FlowRun[]): void {
   const byId = new Map(runs.map((run) => [run.id, run]));
-  for (const run of runs) client.setQueryData<FlowRun>(keys.run(run.id), (old) => (old ? run : old));
+  // Also where it is being read for the first time: what is answered then may be older, see `newer`.
+  for (const run of runs) if (client.getQueryState(keys.run(run.id))) client.setQueryData<FlowRun>(keys.run(run.id), run);
   client.setQueriesData<InfiniteData<Page<FlowRun>>>({ queryKey: [...keys.runs, "pages"] }, (old) =>
     old && { ...old, pages: old.pages.map((page) => ({ ...page, items: replaced(page.items, byId) })) });
   client.setQueriesData<FlowRun[]>({ queryKey: [...keys.runs, "list"] }, (old) => old && replaced(old, byId));

@@ -15,10 +15,15 @@ export interface Wanted {
   events?: boolean;
 }
 
-/** Listen until the answer is called. `onNews` gets each message's kind and data. */
+/** Up to where a stream of all runs has told everything: the next stream goes on there, and nothing falls in between. */
+let told: string | null = null;
+
+/** Listen until the answer is called. `onNews` gets each message's kind and data; `hello` where the stream begins anew. */
 export function openStream(wanted: Wanted, onNews: (kind: StreamKind, data: unknown) => void): () => void {
+  const ofAll = wanted.run === undefined;
+  let after = told;
+  if (!ofAll) told = null; // what becomes of other runs meanwhile is not told
   let source: EventSource | null = null;
-  let after: string | null = null;
   let failures = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -39,6 +44,7 @@ export function openStream(wanted: Wanted, onNews: (kind: StreamKind, data: unkn
     for (const kind of KINDS)
       source.addEventListener(kind, (message: MessageEvent<string>) => {
         after = message.lastEventId;
+        if (ofAll) told = after;
         onNews(kind, JSON.parse(message.data));
       });
   };

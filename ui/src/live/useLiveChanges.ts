@@ -3,6 +3,7 @@ import { useEffect } from "react";
 import { keys } from "@/api/keys";
 import type { Event, FlowRun, LogLine } from "@/api/types";
 import { addEvents, addLogLines, placeRuns } from "@/live/apply";
+import { renew } from "@/live/renew";
 import { openStream } from "@/live/stream";
 import { throttled } from "@/live/throttled";
 
@@ -18,20 +19,24 @@ const TOPICS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   worker: [keys.pools],
 };
 
+const ofServer = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey[0] !== keys.session[0];
+
 /** Keeps everything on the page as the server has it: of one run if one is looked at, of all runs otherwise. */
 export function useLiveChanges(run: string | undefined, events: boolean): void {
   const client = useQueryClient();
   useEffect(() => {
     const renewLists = throttled(LISTS_MILLISECONDS, () => {
-      for (const queryKey of [keys.runs, keys.charts, keys.flows, keys.uses, keys.artifacts, keys.deployments, keys.backfills, keys.pools]) void client.invalidateQueries({ queryKey });
+      for (const queryKey of [keys.runs, keys.charts, keys.flows, keys.uses, keys.artifacts, keys.deployments, keys.backfills, keys.pools]) renew(client, { queryKey });
     });
     const renewParts = throttled(PARTS_MILLISECONDS, () => {
       if (run === undefined) return;
       for (const part of ["timeline", "tasks", "states", "failures", "artifacts", "uses", "task-log", "request", "why", "inputs"])
-        void client.invalidateQueries({ queryKey: keys.runPart(run, part) });
-      void client.invalidateQueries({ queryKey: keys.taskRuns });
+        renew(client, { queryKey: keys.runPart(run, part) });
+      renew(client, { queryKey: keys.taskRuns });
     });
+    // No stream may have told of what changed in what is kept from other pages.
     const opened = Date.now();
+    void client.invalidateQueries({ predicate: (query) => ofServer(query) && query.state.dataUpdatedAt > 0 && query.state.dataUpdatedAt <= opened });
     const close = openStream({ run, events }, (kind, data) => {
       if (kind === "flow-runs") {
         placeRuns(client, data as FlowRun[]);
@@ -40,11 +45,11 @@ export function useLiveChanges(run: string | undefined, events: boolean): void {
       } else if (kind === "logs" && run !== undefined) addLogLines(client, run, data as LogLine[]);
       else if (kind === "events") addEvents(client, data as Event[]);
       else if (kind === "topics") {
-        for (const queryKey of (data as string[]).flatMap((topic) => TOPICS[topic] ?? [])) void client.invalidateQueries({ queryKey });
-        if (run !== undefined) for (const part of ["why", "request"]) void client.invalidateQueries({ queryKey: keys.runPart(run, part) });
-      } else if (kind === "reset") void client.invalidateQueries();
+        for (const queryKey of (data as string[]).flatMap((topic) => TOPICS[topic] ?? [])) renew(client, { queryKey });
+        if (run !== undefined) for (const part of ["why", "request"]) renew(client, { queryKey: keys.runPart(run, part) });
+      } else if (kind === "reset") renew(client, {});
       // What was read before the stream began may have missed something in between.
-      else if (kind === "hello") void client.invalidateQueries({ predicate: ({ state, queryKey }) => queryKey[0] !== keys.session[0] && state.dataUpdatedAt > 0 && state.dataUpdatedAt <= opened });
+      else if (kind === "hello") renew(client, { predicate: ofServer });
     });
     return () => {
       close();
