@@ -132,7 +132,7 @@ class Settings:
         about="`strict` adds one fsync per step, so that power loss costs nothing.",
     )
     journal_batch_records: int = _setting(
-        2_000, _parse_count, about="Records that are brought into the database at once, at most."
+        8_000, _parse_count, about="Records that are brought into the database at once, at most."
     )
     journal_flush_seconds: float = _setting(
         0.1, _parse_positive, about="How long a record waits for company before it is brought into the database."

@@ -38,7 +38,7 @@ REWIND_BYTES = 16 * 1024 * 1024
 """Once everything is in the store, a file longer than this gives its space back."""
 INGEST_RETRY_SECONDS_MAX = 5.0
 CLOSE_SECONDS_MAX = 60.0
-READ_BYTES_MAX = 1 * 1024 * 1024
+READ_BYTES_MAX = 4 * 1024 * 1024
 LOOK_SECONDS = 0.5
 """How often whoever waits looks by itself."""
 
@@ -51,7 +51,7 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str
 class JournalOptions:
     """How a journal behaves; see the settings of the same names."""
 
-    batch_records: int = 2_000
+    batch_records: int = 8_000
     flush_seconds: float = 0.1
     backlog_bytes: int = 64 * 1024 * 1024
 
