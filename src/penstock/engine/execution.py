@@ -57,15 +57,16 @@ def execute(future: TaskFuture) -> None:
         stop.is_open = False
         stop.close()  # from here to the end nobody may leave the future half-way
     try:
-        if context is not None and future.claim():
-            conclude(future, lambda: context.run(_drive_call, future.call))
+        call = None if context is None else future.claim()
+        if context is not None and call is not None:
+            conclude(future, call, lambda: context.run(_drive_call, call))
     finally:
         if stop is not None and within:
             stop.open()
 
 
-def conclude(future: TaskFuture, run_life: Callable[[], State]) -> None:
-    """Settle a future with what its life comes to; that alone is done while this thread can be stopped."""
+def conclude(future: TaskFuture, call: TaskCall, run_life: Callable[[], State]) -> None:
+    """Settle a future with what its call's life comes to; that alone is done while this thread can be stopped."""
     stop = stopper_of_this_thread()
     try:
         try:
@@ -79,11 +80,11 @@ def conclude(future: TaskFuture, run_life: Callable[[], State]) -> None:
     except BaseException as error:
         if stop is not None:
             stop.close()
-        state = interrupted_state(future.call, error)
-        if future.call.prefix is not None:
-            finish(future.call, state)  # if it had no time to say so itself
+        state = interrupted_state(call, error)
+        if call.prefix is not None:
+            finish(call, state)  # if it had no time to say so itself
     future.settle(state)
-    future.call.run.outstanding.discard(future)  # after it, so that nobody sees a run that waits for nothing unsettled
+    call.run.outstanding.discard(future)  # after it, so that nobody sees a run that waits for nothing unsettled
 
 
 def wait_until_quiet(run: FlowRunContext, *, within: TaskCall | None = None, seconds: float) -> None:
@@ -110,12 +111,12 @@ def give_up(run: FlowRunContext, *, within: TaskCall | None = None) -> None:
         run.children.discard(child)
     if within is None:
         for future in list(run.outstanding):
-            call = future.call
-            state = _given_up(run)
-            if not future.claim() and not future.done():
-                finish(call, state)
-            state.run_id, state.run_name = call.id, call.name
-            future.settle(state)
+            call, state = future.call, _given_up(run)
+            if call is not None:
+                if future.claim() is None and not future.done():
+                    finish(call, state)
+                state.run_id, state.run_name = call.id, call.name
+                future.settle(state)
             run.outstanding.discard(future)
     for call in _calls_in(run, within):
         finish(call, _given_up(run))

@@ -29,26 +29,30 @@ class Future(Generic[T]):
     A future given to another task is a dependency: that task starts when this one has ended, and gets the value.
     """
 
-    __slots__ = ("call", "context", "_state", "_callbacks", "_claimed")
+    __slots__ = ("task_run_id", "call", "context", "_state", "_callbacks", "_claimed")
 
     def __init__(self, call: "TaskCall", context: Context | None):
-        self.call = call
+        self.task_run_id: str = call.id
+        """The id of the task run, known before it starts."""
+        self.call: TaskCall | None = call
+        """Let go of with the end: flows keep futures by the hundred thousand."""
         self.context = context
         self._state: State | None = None
         self._callbacks: list[Callable[[Future[T]], Any]] | None = None
         self._claimed = False
 
     @property
-    def task_run_id(self) -> str:
-        """The id of the task run, known before it starts."""
-        return self.call.id
+    def name(self) -> str:
+        """The name of the task run."""
+        call = self.call
+        return call.name if call is not None else self.state.run_name or ""
 
     @property
     def state(self) -> State:
         """Where the task run is now."""
-        if self._state is not None:
-            return self._state
-        call = self.call
+        call, state = self.call, self._state
+        if state is not None or call is None:
+            return state  # type: ignore[return-value]  # a call is let go of once its state is known
         if call.started_at is not None:
             return State(StateType.RUNNING, run_id=call.id, run_name=call.name, timestamp=call.started_at)
         return State(StateType.PENDING, run_id=call.id, run_name=call.name, timestamp=call.created_at)
@@ -69,7 +73,7 @@ class Future(Generic[T]):
             _wait_for(self, timeout)
         state = self._state
         if state is None:
-            raise RunNotOver(f"Task run `{self.call.name}` has not ended within {timeout:g} seconds. It goes on.")
+            raise RunNotOver(f"Task run `{self.name}` has not ended within {timeout:g} seconds. It goes on.")
         return state.result(raise_on_failure=raise_on_failure)  # type: ignore[no-any-return]  # T, by the task's type
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> T:
@@ -80,8 +84,7 @@ class Future(Generic[T]):
             loop = asyncio.get_running_loop()
             ended = loop.create_future()
             self.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle_once, ended))
-            if self.call.run.runner is not None:
-                self.call.run.runner.hurry()
+            _hurry(self)
             slots = getattr(current_thread(), "penstock_slots", None)
             if slots is not None:
                 slots.release()  # while this coroutine waits, others may run: so they never wait for one another
@@ -105,13 +108,13 @@ class Future(Generic[T]):
                 return
         callback(self)
 
-    def claim(self) -> bool:
-        """Take the right to run this call; false if another thread has it."""
+    def claim(self) -> "TaskCall | None":
+        """Take the right to run the call; none if another thread has it, or it has ended."""
         with _settling:
             if self._claimed:
-                return False
+                return None
             self._claimed = True
-            return True
+            return self.call
 
     def settle(self, state: State) -> bool:
         """Say how the task run ended; false if that was said before (a time-out that came first)."""
@@ -120,14 +123,14 @@ class Future(Generic[T]):
                 return False
             self._state = state
             callbacks, self._callbacks = self._callbacks, None
-        self.context = None
+        self.call = self.context = None
         if callbacks:
             for callback in callbacks:
                 callback(self)
         return True
 
     def __repr__(self) -> str:
-        return f"<Future {self.call.name} {self.state.name}>"
+        return f"<Future {self.name} {self.state.name}>"
 
 
 TaskFuture = Future[Any]
@@ -183,8 +186,8 @@ def as_completed(
     for seen in range(len(listed)):
         if ended.empty():
             pending = next((future for future in listed if not future.done()), None)
-            if pending is not None and pending.call.run.runner is not None:
-                pending.call.run.runner.hurry()
+            if pending is not None:
+                _hurry(pending)
         with _blocked():
             next_ended = _take(ended, end)
         if next_ended is None:
@@ -217,13 +220,22 @@ def is_future(value: Any) -> TypeGuard[TaskFuture]:
     return type(value) is Future
 
 
+def _hurry(future: TaskFuture) -> None:
+    call = future.call
+    if call is not None and call.run.runner is not None:
+        call.run.runner.hurry()
+
+
 def _wait_for(future: TaskFuture, timeout: float | None) -> None:
-    runner = future.call.run.runner
+    call = future.call
+    if call is None:
+        return
+    runner = call.run.runner
     if runner is not None and timeout is None and runner.run_here(future):
         return
-    if future.call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and hasattr(current_thread(), "penstock_slots"):
+    if call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and hasattr(current_thread(), "penstock_slots"):
         raise UnfinishedRun(
-            f"Task run `{future.call.name}` can never end while a coroutine waits for it without `await`: "
+            f"Task run `{call.name}` can never end while a coroutine waits for it without `await`: "
             "both need the same loop. Write `await future`."
         )
     gate = Lock()

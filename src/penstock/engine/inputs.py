@@ -101,7 +101,7 @@ def upstreams_of(dependencies: Sequence[tuple[TaskFuture | State, bool]]) -> lis
     upstreams = []
     for dependency, tolerated in dependencies:
         state = dependency.state if isinstance(dependency, Future) else dependency
-        name = dependency.call.name if isinstance(dependency, Future) else (state.run_name or "an upstream run")
+        name = dependency.name if isinstance(dependency, Future) else (state.run_name or "an upstream run")
         upstreams.append(Upstream(name, state.type, state.name, tolerated))
     return upstreams
 

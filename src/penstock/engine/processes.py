@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from penstock.core.errors import InvalidDefinition, PenstockError, RunCancelled, RunCrashed
 from penstock.core.records import TaskSeen
 from penstock.core.states import Reason, StateType
-from penstock.engine.futures import TaskFuture
 from penstock.engine.gates import LOOK_SECONDS
 from penstock.engine.inputs import resolve
 from penstock.engine.interrupts import Interrupted, timed_out
@@ -203,10 +202,9 @@ def _stays() -> None:
     """Stands for a flow's function where that is never called."""
 
 
-def run_in_child(find_child: Callable[[], Child], future: TaskFuture) -> State:
+def run_in_child(find_child: Callable[[], Child], call: "TaskCall") -> State:
     """Run the whole life of a submitted call in a child process, what it depends on having ended; in the next one if that
     dies and the task is to be tried again."""
-    call = future.call
     if call.run.cancelled.is_set():
         call.run.check_going_on()
     if call.run.recorded and (recalled := recall(call)) is not None:

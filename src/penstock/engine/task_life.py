@@ -30,6 +30,8 @@ from penstock.engine.states import State, is_state, unawaited
 from penstock.engine.tracebacks import trim
 from penstock.engine.usercalls import CallTask, CallTaskWithin
 
+NO_KWARGS: dict[str, Any] = {}
+
 
 class Skip(Exception):
     """Raised by a task that has nothing to do; `Skip("why")`. What waits for its success is skipped too."""
@@ -62,7 +64,7 @@ def task_life(call: TaskCall) -> Program[State]:
         end_interrupted(call, interruption)
         raise
     finally:
-        call.args, call.kwargs, call.wait_for, call.inputs = (), {}, None, None  # let go of data
+        call.args, call.kwargs, call.wait_for, call.inputs = (), NO_KWARGS, None, None  # let go of data
 
 
 def recall(call: TaskCall) -> State | None:

@@ -41,8 +41,9 @@ class ProcessPool(ThreadPool):
         return False
 
     def execute(self, future: TaskFuture) -> None:
-        if future.claim():
-            conclude(future, lambda: run_in_child(self._child, future))
+        call = future.claim()
+        if call is not None:
+            conclude(future, call, lambda: run_in_child(self._child, call))
 
     def interrupt(self) -> None:
         for child in list(self._children.values()):

@@ -21,7 +21,7 @@ from penstock.engine.programs import drive_async
 from penstock.engine.runners import Runner, TaskRunner
 
 if TYPE_CHECKING:
-    from penstock.engine.runs import FlowRunContext
+    from penstock.engine.runs import FlowRunContext, TaskCall
 
 
 THREADS_AT_ONCE = 2
@@ -72,10 +72,13 @@ class ThreadPool:
         self._loop: _LoopThread | None = None
 
     def enqueue(self, future: TaskFuture) -> None:
-        if future.call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR):
-            self._loop_thread().enqueue(future)
+        call = future.call
+        if call is None:  # it was given up meanwhile
             return
-        self.put(future)
+        if call.task.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR):
+            self._loop_thread().enqueue(future)
+        else:
+            self.put(future)
 
     def put(self, future: TaskFuture) -> None:
         """Queue a call for the next free thread, and start one more if that is due."""
@@ -92,13 +95,10 @@ class ThreadPool:
         """A thread of the pool is about to end."""
 
     def run_here(self, future: TaskFuture) -> bool:
-        if (
-            getattr(threading.current_thread(), "penstock_pool", None) is not self
-            or future.call.task.kind is Kind.COROUTINE
-        ):
+        call = future.call
+        if getattr(threading.current_thread(), "penstock_pool", None) is not self or call is None:
             return False
-        context = future.context
-        if context is None or not _is_ready(future):
+        if call.task.kind is Kind.COROUTINE or not _is_ready(call):
             return False
         execute(future)
         return future.done()
@@ -251,8 +251,9 @@ class _LoopThread:
 
     def enqueue(self, future: TaskFuture) -> None:
         context = future.context
-        if context is not None and future.claim():
-            self._loop.call_soon_threadsafe(lambda: self._begin(future, context))
+        call = None if context is None else future.claim()
+        if call is not None:
+            self._loop.call_soon_threadsafe(lambda: self._begin(future, call, context))
 
     def interrupt(self) -> None:
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
@@ -266,27 +267,26 @@ class _LoopThread:
         finally:
             self._loop.close()
 
-    def _begin(self, future: TaskFuture, context: Any) -> None:
-        task = self._loop.create_task(self._execute(future), context=context)
+    def _begin(self, future: TaskFuture, call: "TaskCall", context: Any) -> None:
+        task = self._loop.create_task(self._execute(future, call), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _execute(self, future: TaskFuture) -> None:
+    async def _execute(self, future: TaskFuture, call: "TaskCall") -> None:
         try:
             async with self._slots:
-                state = await drive_async(life_of(future.call))
+                state = await drive_async(life_of(call))
         except BaseException as error:
             failed = error
-            conclude(future, lambda: _raise(failed))
+            conclude(future, call, lambda: _raise(failed))
         else:
-            conclude(future, lambda: state)
+            conclude(future, call, lambda: state)
 
 
 def _raise(error: BaseException) -> Any:
     raise error
 
 
-def _is_ready(future: TaskFuture) -> bool:
+def _is_ready(call: "TaskCall") -> bool:
     """Whether nothing that the call depends on is pending: only then may a waiting thread begin it."""
-    call = future.call
     return all(not is_future(d) or d.done() for d, _ in dependencies_of(call))
