@@ -68,9 +68,7 @@ REASONS = {
     Reason.INTERRUPTED: "Ctrl-C, or what called it was stopped",
     Reason.PROCESS_DIED: "its process is gone",
     Reason.LEASE_EXPIRED: "its worker was not heard of any more",
-    Reason.SUPERSEDED: "another process took it over",
     Reason.RESUMED: "somebody resumed it",
-    Reason.RECORDS_LOST: "records of it are missing",
     Reason.WAITING_FOR_SLOT: "it waits for a slot of a concurrency limit",
     Reason.WAITING_FOR_INPUT: "it waits for somebody's answer",
 }
@@ -118,13 +116,10 @@ def state_diagram() -> str:
 def state_reasons() -> str:
     """The table of reasons."""
     rows = ["| reason | the run is where it is because |", "| --- | --- |"]
-    given = _reasons_given()
-    return "\n".join(
-        [*rows, *(f"| `{reason}` | {REASONS[reason]}{'' if reason in given else ' (to come)'} |" for reason in Reason)]
-    )
+    return "\n".join([*rows, *(f"| `{reason}` | {REASONS[reason]} |" for reason in Reason)])
 
 
-def _reasons_given() -> set[Reason]:
+def reasons_given() -> set[Reason]:
     """The reasons that the code gives to runs, told by a look at it."""
     return {
         Reason[node.attr]

@@ -7,7 +7,7 @@ from bench.measure import Measurement, expect_rows, run_program, throw_away_home
 from bench.peers import list_peers, measure_task_cost
 
 BUDGET_MICROSECONDS = {"called": 40, "submitted": 70, "mapped": 70}
-TAKES = {1_000: 7, 10_000: 5, 100_000: 3}
+TAKES = {1_000: 7, 10_000: 5, 100_000: 5}
 WARMING_TASKS = 2  # the program's own two flows of one task
 
 

@@ -11,7 +11,7 @@ from penstock import errors
 from penstock.core import errors as core_errors
 from penstock.core.states import STATES, Reason
 from penstock.sdk import flows, tasks
-from tools.reference import DOCS, MEANINGS, PARTS, REASONS, renewed
+from tools.reference import DOCS, MEANINGS, PARTS, REASONS, reasons_given, renewed
 
 REPOSITORY = DOCS.parent
 PAGES = [REPOSITORY / "README.md", *sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "adr")]
@@ -64,6 +64,7 @@ def test_every_error_is_public() -> None:
 
 def test_every_state_and_every_reason_has_a_meaning() -> None:
     assert (set(STATES), set(Reason)) == (set(MEANINGS), set(REASONS))
+    assert set(Reason) == reasons_given()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -47,9 +47,7 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     PROCESS_DIED = "process_died"
     LEASE_EXPIRED = "lease_expired"
-    SUPERSEDED = "superseded"
     RESUMED = "resumed"
-    RECORDS_LOST = "records_lost"
     WAITING_FOR_SLOT = "waiting_for_slot"
     WAITING_FOR_INPUT = "waiting_for_input"
 

@@ -3762,7 +3762,7 @@ export interface components {
          * @description Why a run is in its state, for the engine to act upon; names and messages are for people.
          * @enum {string}
          */
-        Reason: "returned" | "raised" | "returned_failed" | "tasks_failed" | "parameters_invalid" | "result_unstorable" | "timed_out" | "cache_hit" | "skipped_by_task" | "skipped_by_upstream" | "skipped_by_rule" | "upstream_failed" | "retrying" | "rolled_back" | "cancel_requested" | "interrupted" | "process_died" | "lease_expired" | "superseded" | "resumed" | "records_lost" | "waiting_for_slot" | "waiting_for_input";
+        Reason: "returned" | "raised" | "returned_failed" | "tasks_failed" | "parameters_invalid" | "result_unstorable" | "timed_out" | "cache_hit" | "skipped_by_task" | "skipped_by_upstream" | "skipped_by_rule" | "upstream_failed" | "retrying" | "rolled_back" | "cancel_requested" | "interrupted" | "process_died" | "lease_expired" | "resumed" | "waiting_for_slot" | "waiting_for_input";
         /**
          * RecordedCall
          * @description A call whose record is complete: what a new epoch returns in place of calling again.
