@@ -7,6 +7,7 @@ from penstock import scheduling
 from penstock.core.errors import NotFound
 from penstock.ports import CancelFlowRun, MoveOutcome, Principal, Request
 from penstock.store import Store, backfills, deadlines, deployments, firing, previews, requests, schedules
+from penstock.store.quiet import Quiet
 
 Handler = Callable[[Store, Any, Principal], Any]
 Cancel = Callable[[Store, CancelFlowRun, Principal], MoveOutcome]
@@ -62,17 +63,15 @@ class Awaiting:
     def __init__(self, look: Callable[[Store, Principal], tuple[int, int | None]]):
         """`look` tells how much was done, and from when on there may be more though nobody writes (none: never)."""
         self._look = look
-        self._nothing: tuple[int, int | None] | None = None
+        self._quiet: Quiet | None = None
 
     def __call__(self, store: Store, request: Request[int], by: Principal) -> int:
         """Look, unless there can be nothing."""
         token = store.database.change_token()
-        if token is not None and self._nothing is not None and self._nothing[0] == token:
-            _, again_at = self._nothing
-            if again_at is None or again_at > store.now_us():
-                return 0
+        if token is not None and self._quiet is not None and self._quiet.holds(token, store.now_us()):
+            return 0
         done, again_at = self._look(store, by)
-        self._nothing = None if token is None or done else (token, again_at)
+        self._quiet = None if token is None or done else Quiet(token, again_at)
         return done
 
 
@@ -82,15 +81,14 @@ class Firing:
     def __init__(self, cancel: Cancel):
         self._cancel = cancel
         self._seen: int | None = None
-        self._quiet: tuple[int, int | None] | None = None
-        """Nothing is due before this time (none: ever) as long as nobody writes; where the database tells of writes."""
+        self._quiet: Quiet | None = None
 
     def __call__(self, store: Store, request: scheduling.FireSchedules, by: Principal) -> scheduling.Fired:
         """Fire; a schedule that cancels its earlier runs fires once they are told to stop, so that none is forgotten."""
         runs, token = 0, store.database.change_token()
-        if self._seen is not None and token is not None and self._quiet is not None and self._quiet[0] == token:
-            now, due_at = store.now_us(), self._quiet[1]
-            if now >= self._seen and (due_at is None or due_at > now):
+        if self._seen is not None and token is not None and self._quiet is not None:
+            now, due_at = store.now_us(), self._quiet.until
+            if now >= self._seen and self._quiet.holds(token, now):
                 self._seen = now
                 return scheduling.Fired(runs=0, wait_seconds=None if due_at is None else (due_at - now) / 1e6)
         if self._seen is None:  # it may have gone back before this process began
@@ -109,7 +107,7 @@ class Firing:
                 break
         wait = turn.fired.wait_seconds
         if token is not None and runs == 0 and (wait is None or wait > 0):
-            self._quiet = token, None if wait is None else turn.now + int(wait * 1e6)
+            self._quiet = Quiet(token, None if wait is None else turn.now + int(wait * 1e6))
         return scheduling.Fired(runs=runs, wait_seconds=wait)
 
 

@@ -22,6 +22,7 @@ from penstock.store.database import Store, Transaction
 from penstock.store.flow_runs import read_flow_run, select_flow_runs, to_flow_run
 from penstock.store.moves import Gathered
 from penstock.store.pools import IS_CLAIMED, IS_WAITING, note_worker, when_seen
+from penstock.store.quiet import Quiet
 from penstock.store.requests import CLAIMED, DONE, WAITING, read_requests
 from penstock.store.tables import flow_run
 from penstock.store.values import clean_text, decode_json
@@ -52,7 +53,7 @@ class ClaimWatch:
     """Answers `ClaimRuns`, which idle workers ask twenty times a second: the store is read only if somebody wrote since."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str, tuple[str, ...]], tuple[int, int | None]] = {}
+        self._quiet: dict[tuple[str, str, tuple[str, ...]], Quiet] = {}
         self._told: dict[tuple[str, str, int], int] = {}
 
     def claim(self, store: Store, request: ClaimRuns, workspace: str, *, actor: str) -> Sequence[ClaimedRun]:
@@ -61,18 +62,16 @@ class ClaimWatch:
         token = store.database.change_token()
         now = store.now_us() if store.dialect == "sqlite" else None
         place, who = (workspace, hello.work_pool, tuple(hello.queues)), (hello.work_pool, hello.name, hello.pid)
-        seen = self._seen.get(place)
-        if token is not None and now is not None and seen is not None and seen[0] == token:
-            quiet = seen[1] is None or seen[1] > now
-            if quiet and now - self._told.get(who, 0) < SEEN_US:
-                return ()
+        quiet = self._quiet.get(place)
+        if now is not None and quiet is not None and quiet.holds(token, now) and now - self._told.get(who, 0) < SEEN_US:
+            return ()
         due, claimed = claim_runs(store, request, workspace, actor=actor)
         if token is not None and now is not None:
             # Nothing was written between the two looks, so what was read holds as long as the token does.
             unchanged = store.database.change_token() == token and not claimed
-            self._seen.pop(place, None)
+            self._quiet.pop(place, None)
             if unchanged:
-                self._seen[place] = token, due
+                self._quiet[place] = Quiet(token, due)
                 self._told[who] = now
         return claimed
 
