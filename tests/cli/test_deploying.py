@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cli.conftest import SOURCE, Cli
 from tests.deployments.repositories import Repository
@@ -167,6 +168,51 @@ def test_deploying_again_makes_a_version_only_if_something_changed(cli: Cli, pro
     found = cli.ok("deployment", "inspect", "monthly", "--json").json
     assert (1, {}) == (found["version"], found["spec"]["parameters"])
     assert ["Europe/Berlin"] == [each["definition"]["timezone"] for each in found["schedules"]]
+
+
+ENTRY = """\
+name: taxi
+pull: []
+deployments:
+  - name: monthly
+    entrypoint: flows.py:parent  # the one of 2019
+    parameters: {color: "{{ penstock.variables.color }}", year: 2020}
+    build:
+      - run_shell_script: {id: built, script: echo 7}
+    schedule: {cron: 0 5 1 * *}
+    work_pool: {name: local, job_variables: {env: {TAG: "{{ built.stdout }}"}}}
+  - name: other  # as it is
+    entrypoint: flows.py:parent
+"""
+
+
+def test_what_is_saved_keeps_templates_and_steps_of_the_file(cli: Cli, project: Path) -> None:
+    file = project / "penstock.yaml"
+    file.write_text(ENTRY)
+    cli.ok("variable", "set", "color", "green")
+    cli.ok("deploy", "-n", "monthly", "--save")
+    assert ENTRY == file.read_text()
+    changed = ("-p", "year=2019", "-jv", "working_dir=/srv", "--cron", "0 6 * * *", "-q", "slow")
+    cli.ok("deploy", "-n", "monthly", *changed, "--save")
+    spec = cli.ok("deployment", "inspect", "monthly", "--json").json["spec"]
+    assert {"color": "green", "year": 2019} == spec["parameters"]
+    assert {"env": {"TAG": "7"}, "working_dir": "/srv"} == spec["job_variables"]
+    monthly, _ = yaml.safe_load(file.read_text())["deployments"]
+    assert {
+        "name": "monthly",
+        "entrypoint": "flows.py:parent",
+        "parameters": {"color": "{{ penstock.variables.color }}", "year": 2019},
+        "build": [{"run_shell_script": {"id": "built", "script": "echo 7"}}],
+        "schedules": [{"cron": "0 6 * * *", "timezone": "UTC"}],
+        "work_pool": {
+            "name": "local",
+            "work_queue_name": "slow",
+            "job_variables": {"env": {"TAG": "{{ built.stdout }}"}, "working_dir": "/srv"},
+        },
+    } == monthly
+    assert "- name: other  # as it is" in file.read_text()
+    cli.ok("deploy", "-n", "monthly", "--no-schedule", "--save")
+    assert [] == yaml.safe_load(file.read_text())["deployments"][0]["schedules"]
 
 
 def test_schedules_rest_and_go_on(cli: Cli, project: Path) -> None:

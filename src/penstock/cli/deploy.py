@@ -83,6 +83,7 @@ def deploy(
         session,
         folder,
         [change_entry(entry, said) for entry in entries],
+        before=entries,
         save_to=(path or folder / "penstock.yaml") if save else None,
         build=not no_build,
         as_json=as_json,
@@ -94,11 +95,12 @@ def release(
     folder: Path,
     entries: "Sequence[Entry]",
     *,
+    before: "Sequence[Entry] | None" = None,
     save_to: Path | None = None,
     build: bool = True,
     as_json: bool = False,
 ) -> ExitCode:
-    """Deploy these; says what became of each."""
+    """Deploy these; says what became of each. `before` is what the project file says of them."""
     from penstock.deployments.releasing import Release  # lazy: pydantic, 80 ms
 
     entries = [entry if entry.work_pool else replace(entry, work_pool=_only_pool(session, entry)) for entry in entries]
@@ -108,15 +110,15 @@ def release(
     if build:
         made.build()
     shapes = []
-    for each in made.deployments():
-        before = _find(session, each.key)
+    for place, each in enumerate(made.deployments()):
+        known = _find(session, each.key)
         saved = session.ask(each.request())
         shapes.append(deployment_shape(saved))
-        _tell(session, saved, before)
+        _tell(session, saved, known)
         if save_to is not None:
             from penstock.deployments.writing import write_deployment  # lazy: yaml, 15 ms
 
-            write_deployment(save_to, each)
+            write_deployment(save_to, each, asked=entries[place], before=before[place] if before else None)
             session.terminal.say(f"Wrote it into {save_to.name}.")
     if as_json:
         session.terminal.json(shapes)

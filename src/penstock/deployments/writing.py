@@ -1,6 +1,7 @@
 """Writing `penstock.yaml`: a new file from a recipe, and deployments put into one that is there, which else stays as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from penstock.core.wallclock import SECOND
 from penstock.deployments.deployment import Deployment
 from penstock.deployments.errors import ProjectInvalid
 from penstock.deployments.images import installed_version
+from penstock.deployments.project import Entry
 from penstock.deployments.yaml_files import YamlFile, read_yaml
 
 RECIPES = ("local", "git", "docker")
@@ -72,6 +74,19 @@ deployments: []
 """
 
 
+Place = tuple[str, ...]
+_PLACES: Mapping[str, Place] = {
+    **{name: (name,) for name in ("version", "description", "tags", "parameters", "enforce_parameter_schema")},
+    **{name: (name,) for name in ("schedules", "concurrency_limit", "on_crash", "on_crash_limit", "paused")},
+    "collision": ("concurrency_limit",),
+    "deadline_seconds": ("deadline",),
+    "work_pool": ("work_pool", "name"),
+    "work_queue": ("work_pool", "work_queue_name"),
+    "job_variables": ("work_pool", "job_variables"),
+}
+"""Where in an entry of the file that stands which `Entry` has under these names."""
+
+
 def new_project(folder: Path, recipe: str, *, repository: str, branch: str, image: str, code: str) -> str:
     """The text of a new project file."""
     middle = {"local": _LOCAL, "git": _GIT, "docker": _DOCKER}[recipe]
@@ -80,16 +95,23 @@ def new_project(folder: Path, recipe: str, *, repository: str, branch: str, imag
     return head + filled + _TAIL + (_DOCKER_POOL if recipe == "docker" else _LOCAL_POOL)
 
 
-def write_deployment(path: Path, deployment: Deployment) -> None:
+def write_deployment(
+    path: Path, deployment: Deployment, *, asked: Entry | None = None, before: Entry | None = None
+) -> None:
     """Put a deployment into a project file, in the place of the one with the same name and flow if there is one.
 
-    All else stays as it is, comments too. Raises `ProjectInvalid` for a file that is no project.
+    All else stays as it is, comments too. `asked` is the entry that the deployment was made of, whose templates stay
+    templates; `before`, what the file said of it: then only what differs between the two is changed there, and its steps
+    stay. Raises `ProjectInvalid` for a file that is no project.
     """
     entry = as_entry(deployment)
+    if asked is not None and asked.job_variables:
+        entry.setdefault("work_pool", {})["job_variables"] = dict(asked.job_variables)
     if not path.exists() or not path.read_text().strip():
         path.write_text(f"deployments:\n{_indented(entry)}")
         return
-    path.write_text(_put(read_yaml(path), path.read_text(), entry))
+    changed = None if asked is None or before is None else _changed_places(before, asked)
+    path.write_text(_put(read_yaml(path), path.read_text(), entry, changed))
 
 
 def as_entry(deployment: Deployment) -> dict[str, Any]:
@@ -148,9 +170,39 @@ def schedule_entry(schedule: Schedule) -> dict[str, Any]:
     return {key: _whole(value) for key, value in entry.items() if value is not None}
 
 
-def _put(file: YamlFile, text: str, entry: Mapping[str, Any]) -> str:
+def _changed_places(before: Entry, after: Entry) -> Sequence[Place]:
+    places: list[Place] = []
+    for name, place in _PLACES.items():
+        old, new = getattr(before, name), getattr(after, name)
+        if isinstance(new, Mapping):
+            places += [(*place, key) for key, value in new.items() if key not in old or old[key] != value]
+        elif new != old:
+            places.append(place)
+    return places
+
+
+def _merged(said: Mapping[str, Any], entry: Mapping[str, Any], changed: Sequence[Place]) -> dict[str, Any]:
+    """What the file says, with what changed as `entry` has it."""
+    merged = deepcopy(dict(said))
+    for *above, last in changed:
+        target, source = merged, entry
+        for key in above:
+            target[key] = target.get(key) or {}
+            target, source = target[key], source.get(key, {})
+        if last in source:
+            target[last] = source[last]
+        else:
+            target.pop(last, None)
+    if ("schedules",) in changed:
+        merged.pop("schedule", None)
+    return merged
+
+
+def _put(file: YamlFile, text: str, entry: dict[str, Any], changed: Sequence[Place] | None) -> str:
     if not isinstance(file.value, Mapping):
         raise ProjectInvalid(file.path, "this is no project file")
+    if entry.get("pull") == file.value.get("pull"):
+        entry.pop("pull", None)  # which it has from the file as a whole
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
@@ -170,6 +222,10 @@ def _put(file: YamlFile, text: str, entry: Mapping[str, Any]) -> str:
     if place is None:
         end = _last_line(file, ("deployments",), lines)
         return "".join([*lines[:end], _indented(entry, indent), *lines[end:]])
+    if changed is not None:
+        entry = _merged(listed[place], entry, changed)
+        if entry == listed[place]:
+            return text
     begin, end = file.lines["deployments", place] - 1, _last_line(file, ("deployments", place), lines)
     return "".join([*lines[:begin], _indented(entry, indent), *lines[end:]])
 
