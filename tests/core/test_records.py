@@ -78,11 +78,19 @@ def test_of_a_task_runs_snapshots_in_an_epoch_the_last_of_a_batch_is_decoded(sai
     assert expected == parse_lines([line_of(*pair) for pair in numbered])
 
 
-@pytest.mark.parametrize("line", [b'["task",]', b'["task",1,', b'["task",1,"a"]', b'["task"', b'["task","a"]', b"\xff"])
+@pytest.mark.parametrize(
+    "line", [b'["task",]', b'["task",1,', b'["task",1,"a"]', b'["task"', b'["task","a"]', b"\xff", b" "]
+)
 def test_lines_that_no_writer_writes_are_refused(line: bytes) -> None:
     for lines in ([line], [line, line]):
         with pytest.raises(ValueError):
             parse_lines(lines)
+
+
+@pytest.mark.parametrize("lines", [[b'["close",1', b"5]"], [b'["close",1,5],["close",2,6]']])
+def test_a_line_is_one_record(lines: list[bytes]) -> None:
+    with pytest.raises(ValueError, match="records"):
+        parse_lines(lines)
 
 
 def test_snapshots_that_another_program_wrote_with_spaces_are_decoded_each() -> None:

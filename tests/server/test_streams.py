@@ -10,6 +10,7 @@ import pytest
 
 from penstock.orchestrator.local import LocalOrchestrator
 from penstock.ports import Principal
+from penstock.settings import Settings
 from penstock.store import open_store
 from penstock.testing import FakeClock
 from tests.contract.scheduled import deploy, every
@@ -119,6 +120,13 @@ def test_another_workspaces_runs_are_not_told(served: Served, teller: Teller, cl
         Teller(served.local, clock, principal=Principal(workspace="elsewhere")).begin()
         mine = teller.begin()
         assert [mine] == [run["id"] for run in live.next("flow-runs")]
+
+
+def test_all_lines_of_the_largest_batch_are_told(served: Served, teller: Teller) -> None:
+    run_id = teller.begin()
+    with stream(served, run=run_id) as live:
+        teller.tell(*[logged(run_id, str(n)) for n in range(Settings().journal_batch_records)])
+        assert Settings().journal_batch_records == len(live.next("logs"))
 
 
 def test_a_stream_that_missed_too_much_is_told_to_start_over(served: Served, teller: Teller) -> None:

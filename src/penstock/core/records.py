@@ -240,5 +240,8 @@ def parse_lines(lines: Sequence[bytes]) -> list[tuple[int, Record]]:
         superseded.append(number)
         if number is None:
             said.append(line)
-    decoded = iter(json.loads(b"[" + b",".join(reversed(said)) + b"]"))
-    return [parse_record(next(decoded)) if number is None else (number, SUPERSEDED) for number in reversed(superseded)]
+    decoded = json.loads(b"[" + b",".join(reversed(said)) + b"]")
+    if len(decoded) != len(said):
+        raise ValueError(f"{len(said)} lines hold {len(decoded)} records")
+    records = map(parse_record, decoded)
+    return [next(records) if number is None else (number, SUPERSEDED) for number in reversed(superseded)]

@@ -369,7 +369,7 @@ class TaskCall:
         if self.last_words is not None:
             return False
         prefix = self.prefix
-        if not prefix:
+        if prefix is None:
             prefix = self.prefix = self._write_prefix()
         started = "null" if self.started_at is None else self.started_at
         if reason is None and message is None and cache_key is None and self.attempts is None:
@@ -406,7 +406,6 @@ class TaskCall:
             self.last_words = words
         run.services.journal.append("task", words)
         run.going_on.discard(self)
-        self.prefix = self.last_words = ""  # said, and let go of: futures keep calls by the hundred thousand
         return True
 
     def seen_undone(self, *, reason: str, message: str, at: int) -> None:

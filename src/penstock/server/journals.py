@@ -88,6 +88,6 @@ def said_when(record: Record) -> int | None:
 def decode_batch(content: bytes) -> list[tuple[int, Record]]:
     """Decode journal lines. Raises `JournalCorrupt`."""
     try:
-        return parse_lines([line for line in content.split(b"\n") if line])
+        return parse_lines([line for line in content.split(b"\n") if line.strip()])
     except (ValueError, TypeError, RecursionError) as error:
         raise JournalCorrupt(f"The batch holds what no writer writes: {error}") from error

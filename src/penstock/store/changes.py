@@ -16,7 +16,7 @@ from penstock.store.pages import in_workspace
 from penstock.store.tables import counter, event, flow_run, log
 
 RUNS_MAX = 500
-LINES_MAX = 5_000
+LINES_MAX = 10_000
 """More than any batch of a journal holds."""
 WATCHED_MAX = 200
 

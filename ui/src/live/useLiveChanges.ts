@@ -3,7 +3,7 @@ import { useEffect } from "react";
 import { keys } from "@/api/keys";
 import type { Event, FlowRun, LogLine } from "@/api/types";
 import { addEvents, addLogLines, placeRuns } from "@/live/apply";
-import { renew } from "@/live/renew";
+import { readOnceMore, renew } from "@/live/renew";
 import { openStream } from "@/live/stream";
 import { throttled } from "@/live/throttled";
 
@@ -42,9 +42,13 @@ export function useLiveChanges(run: string | undefined, events: boolean): void {
         placeRuns(client, data as FlowRun[]);
         renewLists();
         renewParts();
-      } else if (kind === "logs" && run !== undefined) addLogLines(client, run, data as LogLine[]);
-      else if (kind === "events") addEvents(client, data as Event[]);
-      else if (kind === "topics") {
+      } else if (kind === "logs" && run !== undefined) {
+        addLogLines(client, run, data as LogLine[]);
+        readOnceMore(client, { queryKey: keys.runPart(run, "logs") });
+      } else if (kind === "events") {
+        addEvents(client, data as Event[]);
+        readOnceMore(client, { queryKey: [...keys.events, "pages"] });
+      } else if (kind === "topics") {
         for (const queryKey of (data as string[]).flatMap((topic) => TOPICS[topic] ?? [])) renew(client, { queryKey });
         if (run !== undefined) for (const part of ["why", "request"]) renew(client, { queryKey: keys.runPart(run, part) });
       } else if (kind === "reset") renew(client, {});
