@@ -89,7 +89,9 @@ class Feed:
             known = self._enter(subscriber, cursor)
             if cursor < known:  # what the others got while this one was reading
                 changes = await self._ask(subscriber.workspace, cursor, [subscriber])
-                if changes is not None:
+                if changes is None or changes.more:
+                    subscriber.put(write_message("reset", {}, known), known)
+                else:
                     self._send(changes, [subscriber])
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())

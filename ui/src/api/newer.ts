@@ -19,7 +19,8 @@ export function newerPages(old: unknown, fresh: unknown): unknown {
   return replaceEqualDeep(old, { ...rest, pages: pages.map((page) => ({ ...page, items: merged(known, page.items) })) });
 }
 
-const newer = (old: FlowRun, fresh: FlowRun) => (old.id === fresh.id && old.version > fresh.version ? old : fresh);
+/** The newer of two versions of a run. */
+export const newer = (old: FlowRun, fresh: FlowRun) => (old.id === fresh.id && old.version > fresh.version ? old : fresh);
 
 const byId = (runs: readonly FlowRun[]) => new Map(runs.map((run) => [run.id, run]));
 

@@ -2,6 +2,7 @@
 
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import { keys } from "@/api/keys";
+import { newer } from "@/api/newer";
 import { fitsFilter, type LogFilter } from "@/api/queries/logs";
 import type { Event, FlowRun, LogLine, Page } from "@/api/types";
 
@@ -9,14 +10,14 @@ import type { Event, FlowRun, LogLine, Page } from "@/api/types";
 export function placeRuns(client: QueryClient, runs: readonly FlowRun[]): void {
   const byId = new Map(runs.map((run) => [run.id, run]));
   // Also where it is being read for the first time: what is answered then may be older, see `newer`.
-  for (const run of runs) if (client.getQueryState(keys.run(run.id))) client.setQueryData<FlowRun>(keys.run(run.id), run);
+  for (const run of runs) if (client.getQueryState(keys.run(run.id))) client.setQueryData<FlowRun>(keys.run(run.id), (old) => (old ? newer(old, run) : run));
   client.setQueriesData<InfiniteData<Page<FlowRun>>>({ queryKey: [...keys.runs, "pages"] }, (old) =>
     old && { ...old, pages: old.pages.map((page) => ({ ...page, items: replaced(page.items, byId) })) });
   client.setQueriesData<FlowRun[]>({ queryKey: [...keys.runs, "list"] }, (old) => old && replaced(old, byId));
 }
 
 function replaced(items: FlowRun[], byId: ReadonlyMap<string, FlowRun>): FlowRun[] {
-  return items.some(({ id }) => byId.has(id)) ? items.map((run) => byId.get(run.id) ?? run) : items;
+  return items.some(({ id }) => byId.has(id)) ? items.map((run) => newer(run, byId.get(run.id) ?? run)) : items;
 }
 
 /** New log lines, at the end of every list that they fit and that has been read to its end. */

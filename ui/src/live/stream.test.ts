@@ -57,6 +57,13 @@ it("keeps what the stream told of a run that was being read, when the answer is 
   expect(client.getQueryData(keys.run("a"))).toEqual(run(2, "told"));
 });
 
+it("leaves a run as it is when what is told of it comes late", () => {
+  const client = new QueryClient();
+  client.setQueryData(keys.run("a"), run(3, "read"));
+  placeRuns(client, [run(2, "told")]);
+  expect(client.getQueryData(keys.run("a"))).toEqual(run(3, "read"));
+});
+
 it("keeps nothing of runs that nobody looks at", () => {
   const client = new QueryClient();
   placeRuns(client, [run(2, "told")]);
