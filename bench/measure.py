@@ -84,6 +84,7 @@ def run_program(
 def environment(home: Path) -> dict[str, str]:
     """A clean environment in which every tool, ours and the peers', writes below `home`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "PREFECT_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # else what was edited since is compiled anew in each process
     peers = {
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX
+from penstock.core.sizes import LOG_MESSAGE_CHARACTERS_MAX
 from penstock.engine.console import BURST_LINES, Console, printable
 
 INFO, WARNING, ERROR = 20, 30, 40

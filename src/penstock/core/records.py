@@ -14,13 +14,6 @@ from typing import Any, NamedTuple
 
 JOURNAL_FORMAT = 1
 
-LOG_MESSAGE_CHARACTERS_MAX = 25_000
-STATE_MESSAGE_CHARACTERS_MAX = 4_000
-NAME_CHARACTERS_MAX = 500
-EVENT_PAYLOAD_BYTES_MAX = 65_536
-ARTIFACT_BYTES_MAX = 1_048_576
-UPSTREAMS_MAX = 1_000
-
 
 class TaskDefined(NamedTuple):
     """A task function as it stood when a run first called it."""

@@ -5,7 +5,7 @@ from string import Formatter
 from typing import Any
 
 from penstock.core.errors import InvalidDefinition, ParameterUnbound
-from penstock.core.records import NAME_CHARACTERS_MAX
+from penstock.core.sizes import NAME_CHARACTERS_MAX
 
 
 def bind_arguments(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

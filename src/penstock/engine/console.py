@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TextIO
 
-from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX
+from penstock.core.sizes import LOG_MESSAGE_CHARACTERS_MAX
 
 LEVEL_NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 LEVELS = {name: level for level, name in LEVEL_NAMES.items()}

@@ -8,9 +8,9 @@ from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.core.errors import NotInRun
-from penstock.core.records import Record
 
 if TYPE_CHECKING:
+    from penstock.core.records import Record
     from penstock.engine.runs import FlowRunContext, TaskRunContext
 
 R = TypeVar("R")
@@ -51,7 +51,7 @@ class Place:
         epoch: int,
         task_run_id: str | None,
         code_version: str | None,
-        record: Callable[[Record], object],
+        record: Callable[["Record"], object],
         now_us: Callable[[], int],
         count: Callable[[str], int],
     ):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX
+from penstock.core.sizes import LOG_MESSAGE_CHARACTERS_MAX
 from penstock.engine.console import LEVELS
 from penstock.engine.journal import json_fragment
 from penstock.engine.tracebacks import as_text

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.core.errors import EpochSuperseded, RunCancelled, StoreUnavailable
 from penstock.core.ids import RunId
 from penstock.core.keys import digest_code
-from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, StateSeen, TaskDefined
+from penstock.core.records import StateSeen, TaskDefined
+from penstock.core.sizes import STATE_MESSAGE_CHARACTERS_MAX
 from penstock.core.states import RunState, StateType
 from penstock.engine.context import Place, current_task_run
 from penstock.engine.gates import Flag

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from penstock.core.errors import JournalError, RunCancelled, RunTimedOut
-from penstock.core.records import STATE_MESSAGE_CHARACTERS_MAX, UPSTREAMS_MAX
 from penstock.core.retries import RetryPolicy
+from penstock.core.sizes import STATE_MESSAGE_CHARACTERS_MAX, UPSTREAMS_MAX
 from penstock.core.states import FINAL_TYPES, Reason, StateType
 from penstock.core.triggers import Admission, When, rule
 from penstock.engine.bindings import bind_arguments, format_name

@@ -8,7 +8,8 @@ from typing import Any
 
 from penstock.core.errors import InvalidDefinition
 from penstock.core.ids import as_uuid_text, time_ordered_id
-from penstock.core.records import ARTIFACT_BYTES_MAX, ArtifactSeen
+from penstock.core.records import ArtifactSeen
+from penstock.core.sizes import ARTIFACT_BYTES_MAX
 from penstock.engine.context import Place, get_place
 
 KEY_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,254}")

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.core.errors import InvalidDefinition, ReservedParameter
-from penstock.core.records import NAME_CHARACTERS_MAX
 from penstock.core.retries import Delays, RetryPolicy
+from penstock.core.sizes import NAME_CHARACTERS_MAX
 from penstock.engine.options import Hooks, Kind
 
 CO_VARARGS_FLAG, CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x04, 0x20, 0x80, 0x200

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from penstock.core.records import EVENT_PAYLOAD_BYTES_MAX, ArtifactSeen, DatasetSeen, EventSeen, LogSeen
+from penstock.core.records import ArtifactSeen, DatasetSeen, EventSeen, LogSeen
+from penstock.core.sizes import EVENT_PAYLOAD_BYTES_MAX
 from penstock.store.bulk import BulkInsert
 from penstock.store.database import Transaction
 from penstock.store.states import EVENT_SCHEMA_VERSION, insert_events

@@ -23,7 +23,8 @@ from typing import Any
 
 from penstock.core.errors import PenstockError, RunNotResumable, StoreUnavailable
 from penstock.core.ids import RunId, parse_id
-from penstock.core.records import LOG_MESSAGE_CHARACTERS_MAX, LogSeen
+from penstock.core.records import LogSeen
+from penstock.core.sizes import LOG_MESSAGE_CHARACTERS_MAX
 from penstock.core.states import Reason, RunState, StateType
 from penstock.deployments.errors import CodeUnavailable
 from penstock.deployments.loading import Prepared, prepare
