@@ -71,7 +71,7 @@ def test_a_flow_is_run_from_its_form_by_a_worker(console: Console, open_page: Op
     assert {"south": 40.5, "north": 41.2} == run["parameters"]["source"]["box"]
     day = datetime.fromtimestamp(run["started_at"] / 1e6, UTC).date()
     page.goto(f"{console.url}/calendar?view=day&date={day}&deployment=load/by-hand")
-    page.get_by_role("region", name="Day").get_by_role("button", name="by-hand").first.click()
+    page.get_by_role("region", name="Day").get_by_role("button", name="by-hand").last.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(run["name"])
 
 

@@ -8,6 +8,7 @@ import pytest
 from penstock.core.errors import Conflict, NotFound, RequestInvalid, RunNotResumable
 from penstock.core.states import StateType
 from penstock.ports import CancelFlowRun, DeleteFlowRun, ListStates, MarkCrashed, Principal, TakeFlowRun
+from penstock.reports import ListChanges
 from penstock.scheduling import AnswerRun, ExplainRun, ListRunInputs, PauseRun, RequestRun, RequeueRun
 from penstock.testing import FakeClock
 from penstock.work import (
@@ -367,8 +368,10 @@ def test_infrastructure_is_noted_by_who_holds_the_claim(office: Office) -> None:
     run = office.request()
     (claimed,) = office.claim()
     note = NoteInfrastructure(flow_run_id=run.id, claim=claimed.request.claim, infrastructure="process:42")
+    before = office.teller.ask(ListChanges()).cursor
     assert office.teller.ask(note)
     assert "process:42" == office.asked(run.id).infrastructure
+    assert [run.id] == [told.id for told in office.teller.ask(ListChanges(after=before)).flow_runs]
     assert not office.teller.ask(NoteInfrastructure(flow_run_id=run.id, claim=9, infrastructure="process:1"))
 
 
@@ -377,8 +380,10 @@ def test_what_was_started_for_a_short_run_is_said_with_its_end(office: Office) -
     (claimed,) = office.claim()
     office.take(claimed)
     office.teller.end(run.id)
+    before = office.teller.ask(ListChanges()).cursor
     office.teller.ask(EndClaim(flow_run_id=run.id, claim=claimed.request.claim, infrastructure="process:42"))
     assert ("process:42", "done") == (office.asked(run.id).infrastructure, office.asked(run.id).status)
+    assert [run.id] == [told.id for told in office.teller.ask(ListChanges(after=before)).flow_runs]
 
 
 def test_a_run_whose_code_cannot_be_loaded_failed(office: Office) -> None:

@@ -10,7 +10,7 @@ lock or lease does. Slots are counted, never kept: see `work_facts.py`.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select, update
 
 from penstock.core.admission import admit
 from penstock.core.errors import RunNotResumable
@@ -223,7 +223,15 @@ def note_infrastructure(store: Store, request: NoteInfrastructure, workspace: st
             .where(a.flow_run_seq == mine, a.claim == request.claim, IS_CLAIMED)
             .values(infrastructure=clean_text(request.infrastructure)[:REFUSED_CHARACTERS_MAX])
         )
-        return transaction.connection.execute(noted).rowcount == 1
+        if transaction.connection.execute(noted).rowcount == 0:
+            return False
+        _tell_followers(transaction, flow_run.c.seq == mine)
+        return True
+
+
+def _tell_followers(transaction: Transaction, whose: ColumnElement[bool]) -> None:
+    """Have whoever follows runs hear that what is known of them changed, though they did not move."""
+    transaction.connection.execute(update(flow_run).where(whose).values(changed=transaction.changed))
 
 
 def end_claim(store: Store, request: EndClaim, workspace: str, *, actor: str) -> FlowRun:
@@ -264,6 +272,8 @@ def _end_several(
     for change, seqs in changes.items():
         if change:
             connection.execute(update(run_request).where(a.flow_run_seq.in_(seqs)).values(dict(change)))
+    if runs:
+        _tell_followers(transaction, flow_run.c.seq.in_(list(runs)))
     for run_id in crashed:
         crash_policies.after_crash(transaction, workspace_id, run_id, actor=actor)
     return len(told)
