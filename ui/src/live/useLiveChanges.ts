@@ -35,8 +35,7 @@ export function useLiveChanges(run: string | undefined, events: boolean): void {
       renew(client, { queryKey: keys.taskRuns });
     });
     // No stream may have told of what changed in what is kept from other pages.
-    const opened = Date.now();
-    void client.invalidateQueries({ predicate: (query) => ofServer(query) && query.state.dataUpdatedAt > 0 && query.state.dataUpdatedAt <= opened });
+    void client.invalidateQueries({ predicate: (query) => ofServer(query) && query.state.dataUpdatedAt > 0 });
     const close = openStream({ run, events }, (kind, data) => {
       if (kind === "flow-runs") {
         placeRuns(client, data as FlowRun[]);
