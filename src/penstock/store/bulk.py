@@ -3,7 +3,7 @@
 SQLite: `VALUES` of many rows. Its driver gives up Python's global lock at every statement that it steps, and gets it
 back only when another thread lets go, which one that computes does after 5 ms. So few statements are what lets a flow
 and the writer of its journal use two cores: with one busy thread beside it, `executemany` took 4,600 µs a row,
-statements of 200 rows 28 and of 1,024 rows 15, and 10 with no thread beside. Rows by `json_each` took 17.
+statements of 200 rows 28, and 10 with no thread beside. Rows by `json_each` took 17.
 
 PostgreSQL: one JSON text, taken apart by the server: 1.5 µs of this process a row, against 8 for arrays, 11 for
 `executemany` and 40 for `VALUES`, whose parameters psycopg counts one by one.
